@@ -1,0 +1,54 @@
+"""What a connector is. Connectors know nothing of each other, of the store, or of reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from paydown.model.batch import Batch, Reject, Vouch
+
+Item = Batch | Reject | Vouch
+"""One thing that a connector yields, in any order; batches hold at most a few million rows."""
+
+Progress = Callable[[str, float | None], None]
+"""Called with a short text and, where it can be told, the share done in [0, 1]."""
+
+
+def no_progress(text: str, share: float | None) -> None:
+    """Show nothing: the default progress callback."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a connector is given besides its settings."""
+
+    cluster: str | None = None
+    """The cluster's name where the user gave one; a source that names its own cluster is overruled by it."""
+    timezone: str = "UTC"
+    """The IANA time zone in which the source writes local times."""
+    progress: Progress = field(default=no_progress)
+    """Where to tell how far it is."""
+
+
+@dataclass(frozen=True)
+class Connector:
+    """A source of facts: a value, made at the end of its module as `CONNECTOR`."""
+
+    name: str
+    """The word after `paydown ingest`."""
+    summary: str
+    """What it reads, in one line."""
+    settings: type[BaseModel]
+    """Its settings: frozen, unknown keys forbidden, each field with a description; fields become flags.
+
+    A field with `json_schema_extra={"argument": True}` is a positional argument of the command.
+    """
+    supports: tuple[str, ...]
+    """The most that it can support (`paydown.model.facts.CAPABILITIES`)."""
+    tables: tuple[str, ...]
+    """The fact tables that it can fill."""
+    read: Callable[[Any, Context], Iterator[Item]]
+    """Read everything; raises `InputError` only where nothing can be read at all."""

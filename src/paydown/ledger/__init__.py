@@ -1,0 +1,1 @@
+"""Facts -> entries, pure: categories, attribution, posting, balance. See docs/spec/ledger.md."""

@@ -1,0 +1,191 @@
+"""The tables that are derived from facts (they can be dropped and made again), and the store's own.
+
+Amounts are exact integers in the TRES's unit (`paydown.model.units.TRES`). See docs/spec/ledger.md, section 5.
+"""
+
+from paydown.model.schema import Column, Registry, Table
+
+REPORTED = "reported"
+UNALLOCATED = ("down", "planned_down", "idle", "blocked")
+ALLOCATED = ("used", "inactive", "underused", "unobserved")
+OVERCOMMITTED = "overcommitted"
+CATEGORIES = (REPORTED, *UNALLOCATED, *ALLOCATED, OVERCOMMITTED)
+"""The closed set of categories as posted; `allocated` is the sum of ALLOCATED and never posted itself."""
+
+DETAILS: dict[str, tuple[str, ...]] = {
+    "blocked": ("fragmented", "stranded", "policy", "other"),
+    "used": ("productive", "lost", "open"),
+    "inactive": ("never_used", "startup", "gap", "tail"),
+    "unobserved": ("dark", "pooled", "unseen"),
+}
+"""The closed set of details of each category that has them."""
+
+BASES = ("sampled", "shared", "job-mean", "peak", "none")
+"""How an entry's use is known."""
+
+UNSEEN = "(unseen)"
+"""The holder of what a node says is allocated and no visible job explains."""
+
+
+def _text(name: str, doc: str, *, null: bool = False, choices: tuple[str, ...] = ()) -> Column:
+    return Column(name, "text", doc, null=null, choices=choices)
+
+
+def _amount(name: str, doc: str) -> Column:
+    return Column(name, "int", doc, "TRES amount")
+
+
+_CLUSTER = _text("cluster", "The cluster's name.")
+_DAY = Column("day", "day", "The UTC day.")
+_NODE = _text("node", "The node's name.")
+_TRES = _text("tres", "The countable resource.", choices=("gpu", "gpu_memory", "cpu", "memory"))
+_JOB = _text("job_id", "The holder; `(unseen)` where no visible job explains it.")
+_ATTEMPT = Column("attempt", "int", "The holder's attempt.")
+
+_ENTRY = (
+    _text(
+        "partition",
+        "The job's partition; for what is not held, the node's whole `partitions` text; null where unknown.",
+        null=True,
+    ),
+    _TRES,
+    _text("category", "The category.", choices=CATEGORIES),
+    _text("detail", "The detail; null where the category has none or it is not worked out.", null=True),
+    _text("job_id", "The holder; null for what is not held.", null=True),
+    Column("attempt", "int", "The holder's attempt.", null=True),
+    _text("user", "The holder's person key.", null=True),
+    _text("account", "The account that pays.", null=True),
+    _text("basis", "How the use is known; null for what is not held.", null=True, choices=BASES),
+    _text("signal", "The signal that counted as use; null where none did.", null=True),
+    _amount("amount", "How much."),
+)
+
+ENTRIES = Table(
+    "entries", "derived", "The ledger in five-minute buckets.",
+    (_CLUSTER, _DAY, _NODE, Column("bucket", "instant", "The start of the five-minute bucket.", "UTC"), *_ENTRY),
+    ("cluster", "day", "node", "bucket", *(c.name for c in _ENTRY[:-1])),
+    partition=("cluster", "day"), sort=("job_id", "attempt", "node", "tres", "bucket"), row_group=1_000_000,
+)
+
+DAILY = Table(
+    "daily", "derived", "The ledger by (job, node, day): `entries` summed over the day's buckets.",
+    (_CLUSTER, _DAY, _NODE, *_ENTRY),
+    ("cluster", "day", "node", *(c.name for c in _ENTRY[:-1])),
+    partition=("cluster", "day"), sort=("job_id", "attempt", "node", "tres"), row_group=1_000_000,
+)
+
+RUNS = Table(
+    "runs", "derived", "Quiet runs that are inactive, cut at midnight: with `summaries` they give the details.",
+    (
+        _CLUSTER, _DAY, _JOB, _ATTEMPT, _NODE, _TRES,
+        _text("gpu", "The device; null for cpu.", null=True),
+        Column("allocated_from", "instant", "The start of the allocation.", "UTC"),
+        Column("start", "instant", "The start of this part.", "UTC"),
+        Column("end", "instant", "The end of this part.", "UTC"),
+        Column("run_start", "instant", "The start of the whole run as far as this posting saw it.", "UTC"),
+        _text("basis", "How the use is known.", choices=BASES),
+        _text("signal", "The signal that counted as use."),
+        Column("milli", "int", "What was held, after over-allocation was taken off.", "milli"),
+    ),
+    ("cluster", "day", "job_id", "attempt", "node", "tres", "gpu", "allocated_from", "start"),
+    partition=("cluster", "day"), sort=("job_id", "attempt", "node", "tres", "gpu", "start"),
+)
+
+SUMMARIES = Table(
+    "summaries", "derived", "What the samples of a day say of a job on a device (for cpu and memory: on a node).",
+    (
+        _CLUSTER, _DAY, _JOB, _ATTEMPT, _NODE, _TRES,
+        _text("gpu", "The device; null for cpu and memory.", null=True),
+        Column("allocated_from", "instant", "The start of the allocation.", "UTC"),
+        Column("samples", "int", "Samples that start inside the allocation.", "samples"),
+        Column("first_sample", "instant", "The start of the first of them.", "UTC"),
+        Column("first_active", "instant", "The start of the first that is not quiet.", "UTC", null=True),
+        Column("last_active", "instant", "The start of the last that is not quiet.", "UTC", null=True),
+    ),
+    ("cluster", "day", "job_id", "attempt", "node", "tres", "gpu", "allocated_from"),
+    partition=("cluster", "day"), sort=("job_id", "attempt", "node", "tres", "gpu"),
+)
+
+POOLS = Table(
+    "pools", "derived",
+    "What is measured of a node but of no job: use of devices whose holder is not known, or that nobody held.",
+    (
+        _CLUSTER, _DAY, _NODE,
+        _text("kind", "`pooled`: held, holder not known; `outside`: held by nobody.", choices=("pooled", "outside")),
+        _amount("used", "Measured use, milli-GPU x ms."),
+        _amount("inactive", "Quiet for at least the inactivity span, milli-GPU x ms."),
+        _amount("underused", "The rest, milli-GPU x ms."),
+    ),
+    ("cluster", "day", "node", "kind"), partition=("cluster", "day"), sort=("node", "kind"),
+)
+
+DOUBTS = Table(
+    "doubts", "derived",
+    "Samples that several tables together contradict; they vanish when the missing fact arrives.",
+    (
+        _CLUSTER, _DAY, _NODE,
+        _text("gpu", "The device; null for host samples.", null=True),
+        _text("job_id", "The job that the samples are labelled with.", null=True),
+        _text("reason", "Why they count for nobody.", choices=("label-without-holder", "unlisted-mig-parent")),
+        Column("samples", "int", "How many.", "samples"),
+    ),
+    ("cluster", "day", "node", "gpu", "job_id", "reason"), partition=("cluster", "day"), sort=("node", "gpu", "job_id"),
+)
+
+DEMAND = Table(
+    "demand", "derived", "Hourly demand: what was held, and what waited though it could have run.",
+    (
+        _CLUSTER, _DAY,
+        Column("hour", "instant", "The start of the hour.", "UTC"),
+        _text("pool", "The node's pool (of a waiting job: that of all nodes it may use); null: none or several.", null=True),
+        _text("partition", "The job's partition.", null=True),
+        _text("account", "The account that pays.", null=True),
+        _TRES,
+        _amount("allocated", "What was held."),
+        _amount("waiting", "What eligible jobs that had not started asked for, times how long they waited."),
+    ),
+    ("cluster", "hour", "pool", "partition", "account", "tres"), partition=("cluster", "month"), by=("hour",),
+    sort=("hour", "pool", "partition", "account", "tres"),
+)
+
+POSTED = Table(
+    "posted", "derived", "Which days are posted, and how.",
+    (
+        _CLUSTER, _DAY,
+        _text("settings", "The ledger's settings that made it, as JSON."),
+        Column("end", "instant", "Up to when the day is posted (the horizon, where it lies within the day).", "UTC"),
+    ),
+    ("cluster", "day"), partition=("cluster",), sort=("day",),
+)
+
+DIRTY = Table(
+    "dirty", "meta", "Days whose facts changed since they were posted.",
+    (
+        _CLUSTER, _DAY,
+        _text("need", "`post`: from the facts; `details`: from stored runs and summaries.", choices=("post", "details")),
+    ),
+    ("cluster", "day"), partition=(), sort=("cluster", "day"),
+)
+
+REJECTS = Table(
+    "rejects", "meta", "Every row, or field of a row, that could not be believed.",
+    (
+        _text("cluster", "The cluster, where known.", null=True),
+        _text("source", "The source that brought it."),
+        _text("table", "The fact table that it was meant for.", null=True),
+        _text("origin", "The file or command."),
+        Column("line", "int", "The 1-based line or row there.", null=True),
+        _text("reason", "A stable short code."),
+        _text("detail", "What was wrong, in words."),
+        _text("row", "The row as it was read, at most 1,000 characters."),
+        Column("count", "int", "How many times.", "rows"),
+        Column("time", "instant", "When it was read.", "UTC"),
+    ),
+    ("cluster", "source", "table", "origin", "line", "reason", "row"), partition=(), sort=("source", "time"),
+)
+
+DERIVED = Registry.of(ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, POSTED).tables
+"""Tables that posting makes from the facts."""
+
+META = Registry.of(DIRTY, REJECTS).tables
+"""Tables that the store keeps of its own work."""
