@@ -10,7 +10,6 @@ import importlib
 import pkgutil
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
 NOT_EXTENSIONS = frozenset({"interface", "registry"})

@@ -1,7 +1,6 @@
 """What `paydown.plugins` finds, and what it makes of what is broken."""
 
 import sys
-from importlib.metadata import EntryPoint
 from textwrap import dedent
 
 import pytest
@@ -28,12 +27,16 @@ def package(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def points(monkeypatch):
-    """Pretend that other distributions are installed that have these entry points."""
+def points(tmp_path, monkeypatch):
+    """Install a distribution that has these entry points."""
 
     def install(**values):
-        found = [EntryPoint(name, value, GROUP) for name, value in values.items()]
-        monkeypatch.setattr(plugins, "entry_points", lambda group: [point for point in found if point.group == group])
+        folder = tmp_path / "site" / "others-1.0.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1.0\n")
+        lines = [f"{name} = {value}" for name, value in values.items()]
+        (folder / "entry_points.txt").write_text("\n".join([f"[{GROUP}]", *lines]))
+        monkeypatch.syspath_prepend(folder.parent)
 
     return install
 
@@ -99,7 +102,3 @@ def test_a_built_in_extension_wins_over_an_entry_point_of_its_name(package, poin
     found = plugins.discover(name, "THING", GROUP)
     assert not hasattr(found.values["a"], "foreign")
     assert found.warnings == ("plug-in a is passed over: the name a is taken",)
-
-
-def test_what_other_distributions_offer_is_read_from_the_environment():
-    assert plugins.names("paydown.no_such_package", "console_scripts")
