@@ -1,0 +1,271 @@
+"""Delimited text (CSV, and Slurm's `|`) as batches of text columns with right line numbers.
+
+Everything is read as text; what the cells mean is another's business. Compressed files are known by their first bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from paydown.errors import InputError
+from paydown.model.batch import LINE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BLOCK = 1 << 24
+"""Bytes parsed at once; a longer line cannot be read."""
+
+_GZIP = b"\x1f\x8b"
+_HEADER = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text is delimited."""
+
+    delimiter: str = ","
+    quoted: bool = True
+    """Whether cells may be quoted with `"`; if so they may hold line ends."""
+    distinct: bool = False
+    """Whether to give dictionary arrays, for columns whose texts repeat."""
+
+
+@dataclass(frozen=True)
+class BrokenLine:
+    """A line with another number of cells than the first."""
+
+    line: int
+    """Its 1-based number."""
+    cells: int
+    """How many cells it has."""
+    expected: int
+    """How many it should have."""
+    text: str
+    """The line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened text: what remains after its first line was looked at."""
+
+    name: str
+    """The file's name for messages."""
+    stream: IO[bytes]
+    """Its bytes, unpacked."""
+    first: str
+    """The first line that is not blank, without its line end."""
+    rest: bytes
+    """Bytes already read that follow the first line."""
+    lines: int
+    """How many lines that were, blank ones before it included."""
+
+
+def open_bytes(path: str) -> IO[bytes]:
+    """Open a file, or `-` for standard input, unpacking gzip by its first bytes."""
+    try:
+        raw = sys.stdin.buffer if path == "-" else Path(path).open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be opened: {error.strerror}.") from error
+    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
+    if buffered.peek(2)[:2] == _GZIP:
+        return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
+    return buffered
+
+
+def open_text(path: str) -> Source:
+    """Open a delimited file and take its first line."""
+    stream = open_bytes(path)
+    lines = 0
+    with _readable(path):
+        head = stream.read(_HEADER).removeprefix(_BOM)
+    while head:
+        line, end, head = head.partition(b"\n")
+        lines += 1
+        if line.strip():
+            if not end and len(line) >= _HEADER - len(_BOM):
+                raise InputError(f"{path}: its first line is longer than 1 MiB: this is no delimited text.")
+            return Source(path, stream, line.decode(errors="replace").rstrip("\r"), head, lines)
+    raise InputError(f"{path}: the file is empty; its first line must name the columns.")
+
+
+def header_of(source: Source, dialect: Dialect) -> list[str]:
+    """Split the first line into column names."""
+    if not dialect.quoted:
+        return [name.strip() for name in source.first.split(dialect.delimiter)]
+    return [name.strip() for name in next(csv.reader([source.first], delimiter=dialect.delimiter))]
+
+
+def read_delimited(
+    source: Source, columns: list[str], dialect: Dialect, broken: Callable[[BrokenLine], None]
+) -> Iterator[pa.Table]:
+    """Yield tables of text columns and `_line`; blank lines are left out, broken ones are handed to `broken`."""
+    doubled = sorted({name for name in columns if columns.count(name) > 1})
+    if doubled:
+        raise InputError(f"{source.name}: the column(s) {', '.join(doubled)} are there twice: keep one of each.")
+    rest = _Rest(source)
+    if not rest.peek():
+        return
+    counter = _Lines(source.lines + 1, broken)
+    with _readable(source.name):
+        for batch in _reader(rest, columns, dialect, counter):
+            yield counter.numbered(pa.Table.from_batches([batch]))
+        counter.flush()
+
+
+def _reader(rest: _Rest, columns: list[str], dialect: Dialect, counter: _Lines) -> Iterator[pa.RecordBatch]:
+    from pyarrow import csv as arrow_csv
+
+    text = pa.dictionary(pa.int32(), pa.string()) if dialect.distinct else pa.string()
+    return iter(
+        arrow_csv.open_csv(
+            pa.PythonFile(rest, mode="r"),
+            arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=columns),
+            arrow_csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                quote_char='"' if dialect.quoted else False,
+                newlines_in_values=dialect.quoted,
+                ignore_empty_lines=False,
+                invalid_row_handler=counter.invalid,
+            ),
+            arrow_csv.ConvertOptions(
+                check_utf8=False,
+                column_types=dict.fromkeys(columns, text),
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+    )
+
+
+class _Lines:
+    """Counts lines: rows of a batch are numbered by the broken rows and line ends between them."""
+
+    def __init__(self, first: int, broken: Callable[[BrokenLine], None]) -> None:
+        self.row = 1
+        self.line = first
+        self.broken = broken
+        self.waiting: list[tuple[int, int, int, str]] = []
+
+    def invalid(self, row: Any) -> str:
+        """Note a broken row, as Arrow tells of it."""
+        self.waiting.append((row.number, row.actual_columns, row.expected_columns, row.text))
+        return "skip"
+
+    def numbered(self, rows: pa.Table) -> pa.Table:
+        """Give the rows their line numbers, and leave blank lines out."""
+        if not len(rows):
+            return rows.append_column(LINE, pa.array([], pa.int64()))
+        gaps = np.array([number for number, *_ in self.waiting], np.int64)
+        at = np.arange(self.row, self.row + len(rows), dtype=np.int64)
+        at += np.searchsorted(gaps - np.arange(len(gaps)), at, side="right")
+        starts = self._starts(at, gaps, _line_ends(rows))
+        lines = starts[at - self.row]
+        taken = int(np.searchsorted(gaps, at[-1]))
+        self._tell(taken, starts)
+        self.row, self.line = int(at[-1]) + 1, int(starts[-1])
+        return _without_blank(rows.append_column(LINE, pa.array(lines, pa.int64())))
+
+    def _starts(self, at: NDArray[np.int64], gaps: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the line on which each row up to the last good one starts, and one more."""
+        heights = np.ones(int(at[-1]) - self.row + 2, np.int64)
+        heights[0] = self.line
+        heights[at - self.row + 1] += ends
+        for number, _, _, text in self.waiting[: int(np.searchsorted(gaps, at[-1]))]:
+            heights[number - self.row + 1] += text.count("\n")
+        starts: NDArray[np.int64] = np.cumsum(heights)
+        return starts
+
+    def _tell(self, taken: int, starts: NDArray[np.int64]) -> None:
+        """Hand over the broken rows that lie before the last good one."""
+        for number, cells, expected, text in self.waiting[:taken]:
+            self.broken(BrokenLine(int(starts[number - self.row]), cells, expected, text))
+        del self.waiting[:taken]
+
+    def flush(self) -> None:
+        """Hand over the broken rows after the last good one."""
+        line = self.line
+        for number, cells, expected, text in self.waiting:
+            self.broken(BrokenLine(line + number - self.row, cells, expected, text))
+            line += text.count("\n")
+        self.waiting = []
+
+
+def _line_ends(rows: pa.Table) -> NDArray[np.int64]:
+    """Count the line ends inside each row's cells."""
+    ends = np.zeros(len(rows), np.int64)
+    for column in rows.columns:
+        if pa.types.is_string(column.type) and pc.any(pc.match_substring(column, "\n"), min_count=0).as_py():
+            ends += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy().astype(np.int64)
+    return ends
+
+
+def _without_blank(rows: pa.Table) -> pa.Table:
+    """Leave out rows of which every cell is empty."""
+    if any(column.null_count == 0 for column in rows.columns[:-1]):
+        return rows
+    blank = np.logical_and.reduce([column.is_null().to_numpy() for column in rows.columns[:-1]])
+    return rows.filter(pa.array(~blank)) if blank.any() else rows
+
+
+class _Rest(io.RawIOBase):
+    """What remains of a source: the bytes already read, then its stream."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.kept = source.rest
+        self.source = source
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def peek(self) -> bytes:
+        """Give some bytes without taking them; none at the end."""
+        if not self.kept:
+            with _readable(self.source.name):
+                self.kept = self.source.stream.read(1 << 16)
+        return self.kept
+
+    def read(self, size: int = -1) -> bytes:
+        """Give at most `size` bytes."""
+        if not self.kept:
+            return self.source.stream.read(size)
+        taken, self.kept = (self.kept, b"") if size < 0 else (self.kept[:size], self.kept[size:])
+        return taken
+
+
+class _readable:  # noqa: N801 -- reads as a statement: with _readable(name)
+    """Turn what goes wrong while reading into a sentence."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Translate."""
+        if isinstance(error, EOFError):
+            raise InputError(f"{self.name}: the compressed file is cut off: fetch it again.") from error
+        if isinstance(error, (gzip.BadGzipFile, zlib.error)):
+            raise InputError(f"{self.name}: the compressed file is damaged ({error}): fetch it again.") from error
+        if isinstance(error, pa.ArrowInvalid):
+            if "straddl" in str(error):
+                raise InputError(f"{self.name}: a line is longer than {BLOCK >> 20} MiB: remove or cut it.") from error
+            raise InputError(f"{self.name}: cannot be read as delimited text: {error}.") from error
+        if isinstance(error, OSError):
+            raise InputError(f"{self.name}: cannot be read: {error}.") from error
