@@ -1,0 +1,296 @@
+"""Write what of the documentation is made from the code: `make docs`; `python tools/docs.py --check` only compares.
+
+A page may hold blocks, `<!-- begin NAME -->` to `<!-- end NAME -->`, whose content is made here; the text around
+them is written by hand. The pages of reports are made whole, from each report's own docstring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import click
+from pydantic import BaseModel
+
+from paydown import plugins
+from paydown.config import Settings
+from paydown.ledger.settings import LedgerSettings
+from paydown.model import entries, facts
+from paydown.surfaces.cli import exit_codes as codes
+from paydown.surfaces.cli import flags
+from paydown.surfaces.cli.main import root
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from paydown.model.schema import Column, Table
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"(<!-- begin (?P<name>.+?) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
+CONNECTORS = ("paydown.connectors", "paydown.connectors.traces")
+"""The packages that hold our own connectors."""
+
+COMMON = "Besides the flags that [every report](../cli.md) has:"
+
+
+def connectors() -> dict[str, Any]:
+    """Give our own connectors by name."""
+    found = [plugins.discover(package, "CONNECTOR") for package in CONNECTORS]
+    return _sound(found)
+
+
+def reports() -> dict[str, Any]:
+    """Give our own reports by name."""
+    return _sound([plugins.discover("paydown.reports", "REPORT")])
+
+
+def _sound(found: list[plugins.Found]) -> dict[str, Any]:
+    for warning in (warning for each in found for warning in each.warnings):
+        sys.exit(warning)
+    return dict(sorted((name, value) for each in found for name, value in each.values.items()))
+
+
+def pages(root: Path = ROOT) -> dict[Path, str]:
+    """Give every page that is made, wholly or in part, as it should read."""
+    made = {root / "docs/reports" / f"{name}.md": report_page(value) for name, value in reports().items()}
+    for name, value in connectors().items():
+        page = root / "docs/connectors" / f"{name}.md"
+        if not page.exists():
+            made[page] = fill(connector_page(value))
+    written = [page for page in markdown(root) if page not in made and BLOCK.search(page.read_text())]
+    return made | {page: fill(page.read_text()) for page in written}
+
+
+def markdown(root: Path = ROOT) -> list[Path]:
+    """List the pages of the documentation: those at the top and those below `docs`."""
+    return sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md")])
+
+
+def fill(text: str) -> str:
+    """Fill the blocks of a page."""
+    return BLOCK.sub(lambda found: found[1] + block(found["name"]) + found[3], text)
+
+
+def block(name: str) -> str:
+    """Make the content of a block: `facts`, `settings NAME`, ..."""
+    kind, _, subject = name.partition(" ")
+    return "\n".join(BLOCKS[kind](subject)).strip("\n") + "\n"
+
+
+# ---- facts
+
+
+def fact_tables(role: str) -> Iterator[str]:
+    """Make the description of every table of one role."""
+    for table in [*facts.FACTS.values(), *entries.DERIVED.values(), *entries.META.values()]:
+        if table.role == role:
+            yield from _table(table)
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield from (f"### {table.name}", "", table.doc, "", f"Key: {', '.join(table.key)}.", "")
+    rows = ((column.name, _type(column), "yes" if column.null else "", column.doc) for column in table.columns)
+    yield from grid(("column", "type", "may be missing", "meaning"), rows)
+    yield ""
+
+
+def _type(column: Column) -> str:
+    if column.choices:
+        return " ".join(f"`{choice}`" for choice in column.choices)
+    return f"{column.kind}, {column.unit}" if column.unit else column.kind
+
+
+# ---- settings, parameters
+
+
+def settings(subject: str) -> Iterator[str]:
+    """Make the table of the settings of a connector, of the ledger, or of the configuration file."""
+    if subject == "ledger":
+        return fields(LedgerSettings)
+    if subject == "file":
+        return fields(Settings)
+    return asked(connectors()[subject].settings)
+
+
+def fields(model: type[BaseModel]) -> Iterator[str]:
+    """Make the table of the fields of a model, as they stand in a file."""
+    rows = ((f"`{n}`", _annotation(f), _default(f), f.description or "") for n, f in model.model_fields.items())
+    return grid(("setting", "type", "default", "meaning"), rows)
+
+
+def _annotation(field: FieldInfo) -> str:
+    kind = field.annotation
+    text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", text).replace(" | None", "").replace("NoneType", "none")
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is None or isinstance(value, BaseModel):
+        return ""
+    return "`" + (", ".join(map(str, value)) if isinstance(value, tuple) else str(value)) + "`"
+
+
+def asked(model: type[BaseModel]) -> Iterator[str]:
+    """Make the table of the fields of a model, as they are given on the command line."""
+    told = [field.description or "" for field in model.model_fields.values()]
+    return options(zip(flags.parameters_of(model), told, strict=True))
+
+
+def options(parameters: Iterable[tuple[click.Parameter, str]]) -> Iterator[str]:
+    """Make the table of flags and positional arguments of a command; a flag's own help is stronger than the text."""
+    rows = [(f"`{_spelt(each)}`", getattr(each, "help", None) or told) for each, told in parameters]
+    return grid(("flag", "meaning"), rows) if rows else iter(["None."])
+
+
+def _spelt(parameter: click.Parameter) -> str:
+    context = click.Context(click.Command("paydown"))
+    if isinstance(parameter, click.Argument):
+        return parameter.make_metavar(context)
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    shown = "" if getattr(parameter, "is_flag", False) else " " + parameter.make_metavar(context)
+    return names + shown
+
+
+# ---- reports and connectors
+
+
+def report_page(report: Any) -> str:
+    """Make the page of a report from its module's docstring, parameters, needs and columns."""
+    module = _home(report, "REPORT")
+    lines = [f"<!-- Written by `make docs` from {module.__name__}. -->", f"# {report.name}", ""]
+    lines += [f"*{report.question}*", ""]
+    lines += [
+        (module.__doc__ or "").strip(),
+        "",
+        "## What it can be asked",
+        "",
+        COMMON,
+        "",
+        *options(flags.parameters_of(report.parameters)),
+        "",
+    ]
+    lines += ["## What it needs", "", *_needs(report.needs), ""]
+    if columns := getattr(module, "COLUMNS", ()):
+        lines += ["## What it answers", "", *_columns(columns), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _needs(needs: Iterable[Any]) -> Iterator[str]:
+    rows = ((n.table, "yes" if n.required else "", n.without) for n in needs)
+    return grid(("table", "no answer without it", "what goes missing without it"), rows)
+
+
+def _columns(columns: Iterable[Any]) -> Iterator[str]:
+    return grid(("column", "unit", "meaning"), ((f"`{c.name}`", c.unit, c.description) for c in columns))
+
+
+def connector_page(connector: Any) -> str:
+    """Begin the page of a connector that has none from its module's docstring; from then on it is written by hand."""
+    module = _home(connector, "CONNECTOR")
+    settings_block = f"<!-- begin settings {connector.name} -->\n<!-- end settings {connector.name} -->"
+    text = (module.__doc__ or connector.summary).strip()
+    return f"# {connector.name}\n\n{text}\n\n## Settings\n\n{settings_block}\n"
+
+
+def _home(value: Any, attribute: str) -> ModuleType:
+    """Give the module that holds an extension."""
+    return next(module for module in list(sys.modules.values()) if getattr(module, attribute, None) is value)
+
+
+def connector_list(_: str) -> Iterator[str]:
+    """Make the table of our own connectors."""
+    rows = ((f"[{n}](docs/connectors/{n}.md)", c.summary, ", ".join(c.supports)) for n, c in connectors().items())
+    return grid(("source", "what it reads", "what it can support"), rows)
+
+
+def report_list(_: str) -> Iterator[str]:
+    """Make the table of our own reports."""
+    rows = ((f"[{name}](docs/reports/{name}.md)", report.question) for name, report in reports().items())
+    return grid(("report", "the question"), rows)
+
+
+# ---- the command line
+
+
+def commands(_: str) -> Iterator[str]:
+    """Make the description of every command, as its own help says it."""
+    named = {f"paydown {name}" for name in reports()} | {f"paydown ingest {name}" for name in connectors()}
+    for context in walk(click.Context(root(), info_name="paydown")):
+        if context.command_path not in named:
+            yield from _command(context)
+
+
+def exit_codes(_: str) -> Iterator[str]:
+    """Make the table of the exit codes."""
+    return grid(("code", "meaning"), ((str(code), meaning) for code, meaning in codes.table().items()))
+
+
+def walk(context: click.Context) -> Iterator[click.Context]:
+    """Give a command and all below it."""
+    yield context
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            inner = context.command.get_command(context, name)
+            if inner is not None and not inner.hidden:
+                yield from walk(click.Context(inner, info_name=name, parent=context))
+
+
+def _command(context: click.Context) -> Iterator[str]:
+    command = context.command
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    yield from (f"### {context.command_path}", "", *_help(command), "", "```text", usage, "```", "")
+    shown = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    if shown:
+        yield from (*options((option, "") for option in shown), "")
+
+
+def _help(command: click.Command) -> Iterator[str]:
+    """Give the help of a command without click's marks for the layout of a terminal."""
+    return (line for line in inspect.cleandoc(command.help or "").splitlines() if line != "\b")
+
+
+# ---- Markdown
+
+
+def grid(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Make a Markdown table."""
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in row) + " |"
+
+
+BLOCKS: dict[str, Callable[[str], Iterator[str]]] = {
+    "commands": commands,
+    "connectors": connector_list,
+    "exit-codes": exit_codes,
+    "reports": report_list,
+    "settings": settings,
+    "tables": fact_tables,
+}
+"""What makes each kind of block."""
+
+
+def main() -> int:
+    """Write the pages, or compare them; 1 where one is stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, name what is stale")
+    check = parser.parse_args().check
+    stale = [(page, text) for page, text in pages().items() if not page.exists() or page.read_text() != text]
+    for page, text in stale:
+        print(f"{'stale' if check else 'written'}: {page.relative_to(ROOT)}")
+        if not check:
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(text)
+    return 1 if stale and check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
