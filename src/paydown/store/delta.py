@@ -1,0 +1,184 @@
+"""The seam to Delta Lake: which files a table has at a version, and how a new version is committed.
+
+Everything else in the store speaks of `DataFile`s; the table format stands in this module alone.
+A commit states the whole set of files that the table shall have. Whatever a killed writer left behind (a head that
+was never acknowledged) is thereby undone by the next commit.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from paydown.errors import StoreBusyError, StoreError
+from paydown.model.window import from_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+CHECKPOINT_EVERY = 20
+"""After how many commits the log is summed up in a checkpoint."""
+
+_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "1000000"}
+_COMMIT = CommitProperties(max_commit_retries=0)
+_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One Parquet file of a table, and what its log says of it."""
+
+    path: str
+    """Relative to the table."""
+    size: int
+    """Bytes."""
+    rows: int
+    """Rows."""
+    part: tuple[str, ...]
+    """The values of the partition columns, in their order."""
+    modified: int
+    """When it was written, in ms since the epoch."""
+    low: Mapping[str, Any] = field(default_factory=dict)
+    """The least value of a column where known; instants in ms, days as dates."""
+    high: Mapping[str, Any] = field(default_factory=dict)
+    """The greatest value of a column where known."""
+    nulls: Mapping[str, int] = field(default_factory=dict)
+    """How many nulls a column has, where known."""
+
+
+def state(uri: str, version: int | None, partition: tuple[str, ...]) -> tuple[int | None, list[DataFile]]:
+    """Give the files of a table at a version (None: its head, acknowledged or not) and that version.
+
+    Where there is no table: (None, []).
+    """
+    table = _open(uri, version)
+    return (None, []) if table is None else (table.version(), _files(table, partition))
+
+
+def commit(
+    uri: str, schema: pa.Schema, partition: tuple[str, ...], wanted: Iterable[DataFile], base: int | None = None
+) -> int:
+    """Make the table consist of exactly these files, and give the new version.
+
+    `StoreBusyError` where somebody else committed meanwhile (since `base`, where given: 0 for a table not yet made).
+    """
+    try:
+        table = _open(uri, None) or DeltaTable.create(
+            uri, Schema.from_arrow(schema), partition_by=list(partition), configuration=_CONFIGURATION
+        )
+        have = {file.path: file for file in _files(table, partition)}
+        want = {file.path: file for file in wanted}
+        instants = frozenset(each.name for each in schema if pa.types.is_timestamp(each.type))
+        actions: list[AddAction | RemoveAction] = [
+            _add(file, partition, instants) for file in want.values() if file.path not in have
+        ]
+        actions += [_remove(f, partition) for f in have.values() if f.path not in want]
+        if not actions:
+            return table.version()
+        if base is not None and table.version() != base:
+            raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.")
+        table.create_write_transaction(
+            actions, "append", Schema.from_arrow(schema), list(partition),
+            commit_properties=_COMMIT, post_commithook_properties=_HOOKS,
+        )
+    except (DeltaError, OSError) as error:
+        if "Failed to commit transaction" in str(error):
+            raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.") from error
+        raise StoreError(f"cannot write {uri}: {error}") from error
+    return table.version() + 1
+
+
+def checkpoint(uri: str, version: int) -> None:
+    """Sum up the log of an acknowledged version, so that readers need not read every commit."""
+    table = _open(uri, version)
+    if table is not None:
+        table.create_checkpoint()
+
+
+def _open(uri: str, version: int | None) -> DeltaTable | None:
+    try:
+        return DeltaTable(uri, version=version)
+    except TableNotFoundError:
+        if version is not None:
+            raise StoreError(f"{uri} is missing though the catalog names its version {version}.") from None
+        return None
+    except (DeltaError, OSError) as error:
+        raise StoreError(f"cannot read {uri} at version {version}: {error}") from error
+
+
+def _files(table: DeltaTable, partition: tuple[str, ...]) -> list[DataFile]:
+    actions = pa.table(table.get_add_actions(flatten=True))
+    if not actions.num_rows:
+        return []
+    columns = {name: _values(actions.column(name)) for name in actions.column_names}
+    parts = [columns[f"partition.{name}"] for name in partition]
+    stats = {kind: _stats(columns, kind, actions.num_rows) for kind in ("min", "max", "null_count")}
+    return [
+        DataFile(
+            path, columns["size_bytes"][i], columns["num_records"][i], tuple(str(part[i]) for part in parts),
+            columns["modification_time"][i], stats["min"][i], stats["max"][i], stats["null_count"][i],
+        )
+        for i, path in enumerate(columns["path"])
+    ]  # fmt: skip
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+    return column.to_pylist()
+
+
+def _stats(columns: dict[str, list[Any]], kind: str, count: int) -> list[dict[str, Any]]:
+    named = {name.removeprefix(f"{kind}."): values for name, values in columns.items() if name.startswith(f"{kind}.")}
+    return [{name: values[i] for name, values in named.items() if values[i] is not None} for i in range(count)]
+
+
+def _add(file: DataFile, partition: tuple[str, ...], instants: frozenset[str]) -> AddAction:
+    stats = {
+        "numRecords": file.rows,
+        "minValues": _told(file.low, instants),
+        "maxValues": _told(file.high, instants),
+        "nullCount": dict(file.nulls),
+    }
+    values: dict[str, str | None] = dict(zip(partition, file.part, strict=True))
+    return AddAction(file.path, file.size, values, file.modified, data_change=True, stats=json.dumps(stats))
+
+
+def _told(values: Mapping[str, Any], instants: frozenset[str]) -> dict[str, Any]:
+    return {name: _text(value, instant=name in instants) for name, value in values.items()}
+
+
+def _text(value: Any, *, instant: bool) -> Any:  # noqa: ANN401 (a statistic of any column type)
+    if instant:
+        return from_ms(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _remove(file: DataFile, partition: tuple[str, ...]) -> RemoveAction:
+    values: dict[str, str | None] = dict(zip(partition, file.part, strict=True))
+    return RemoveAction(file.path, True, int(time.time() * 1000), file.size, values)  # noqa: FBT003 (positional only)
+
+
+def location(uri: str, file: DataFile) -> str:
+    """Give the place of a data file."""
+    return f"{uri}/{file.path}"
+
+
+def present(uri: str) -> dict[str, float]:
+    """Give every data file lying in a table's folder, named by the log or not, and when it was last changed (s)."""
+    root = Path(uri)
+    return {str(p.relative_to(root)): p.stat().st_mtime for p in root.rglob("*.parquet") if "_delta_log" not in p.parts}
+
+
+def remove(place: str) -> None:
+    """Remove a data file that no version names."""
+    Path(place).unlink(missing_ok=True)

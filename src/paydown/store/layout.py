@@ -1,0 +1,111 @@
+"""Where things lie in a store, and the version of that layout.
+
+    STORE/paydown-store.json      layout version, when it was made, its id
+    STORE/catalog/                Delta table: which version of each table is acknowledged
+    STORE/tables/<table>/         one Delta table for each table of the model, made when first written
+    STORE/tmp/                    spilled intermediate results; may be emptied at any time
+    STORE/writer.lock|.lease      who writes at the moment
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paydown.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LAYOUT = 1
+"""The layout that this program writes."""
+
+MARKER = "paydown-store.json"
+"""The file that makes a folder a store."""
+
+MIGRATIONS: dict[int, Callable[[str], None]] = {}
+"""What turns a store of layout N into one of layout N + 1, by N; run by the first writer, under the lock."""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """The content of the marker file."""
+
+    layout: int
+    """The layout's version."""
+    created: str
+    """When the store was made, RFC 3339."""
+    id: str
+    """A random id of the store."""
+
+
+def table_path(store: str, table: str) -> str:
+    """Give the place of a table."""
+    return f"{store}/tables/{table}"
+
+
+def catalog_path(store: str) -> str:
+    """Give the place of the catalog."""
+    return f"{store}/catalog"
+
+
+def scratch_path(store: str) -> str:
+    """Give the place for spilled intermediate results."""
+    return f"{store}/tmp"
+
+
+def make(store: str) -> Marker:
+    """Make an empty store in a folder that is missing, empty, or already one."""
+    folder = Path(store)
+    if (folder / MARKER).exists():
+        return read(store)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise StoreError(f"{store} is not empty and not a store; give an empty or a new folder.")
+        marker = Marker(LAYOUT, datetime.now(tz=UTC).isoformat(timespec="seconds"), uuid.uuid4().hex)
+        write(store, marker)
+    except OSError as error:
+        raise StoreError(f"cannot make a store at {store}: {error.strerror}.") from error
+    return marker
+
+
+def write(store: str, marker: Marker) -> None:
+    """Write the marker file, whole or not at all."""
+    partial = Path(store) / f"{MARKER}.{os.getpid()}.new"
+    partial.write_text(json.dumps(marker.__dict__, indent=1) + "\n", encoding="utf-8")
+    partial.replace(Path(store) / MARKER)
+
+
+def read(store: str) -> Marker:
+    """Read the marker file; `StoreError` where there is none, it is damaged, or of a newer layout."""
+    place = Path(store) / MARKER
+    try:
+        found = json.loads(place.read_text(encoding="utf-8"))
+        marker = Marker(int(found["layout"]), str(found["created"]), str(found["id"]))
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(f"there is no store at {store}; an ingest makes one.") from None
+    except OSError as error:
+        raise StoreError(f"cannot read {place}: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{place} is damaged ({error}); restore it from a backup.") from error
+    if marker.layout > LAYOUT:
+        raise StoreError(
+            f"the store at {store} has layout {marker.layout}, newer than this program's {LAYOUT}: "
+            "upgrade paydown to open it."
+        )
+    return marker
+
+
+def migrate(store: str, marker: Marker) -> Marker:
+    """Bring a store of an older layout to this program's, one step after the other; call under the lock."""
+    for step in range(marker.layout, LAYOUT):
+        MIGRATIONS[step](store)
+        marker = Marker(step + 1, marker.created, marker.id)
+        write(store, marker)
+    return marker

@@ -1,0 +1,124 @@
+"""Writing and reading the data files: layout from the table, statistics into the log."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from paydown.errors import StoreError
+from paydown.store.delta import DataFile, location
+from paydown.store.tables import physical, stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paydown.model.schema import Table
+
+_LONGEST = 200
+"""Longer texts are not kept as a file's least or greatest value."""
+
+
+def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> DataFile:
+    """Write rows of one partition, in their order, as one file; nobody sees it until it is committed."""
+    path = f"{part[-1] if len(part) > 1 else 'all'}/{uuid.uuid4().hex}.parquet"
+    place = Path(f"{uri}/{path}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        met: list[pq.FileMetaData] = []
+        _write(place, table, part, rows, met)
+        size = place.stat().st_size
+    except OSError as error:
+        place.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {place}: {error.strerror or error}.") from error
+    low, high, nulls = _statistics(table, met[0])
+    return DataFile(path, size, rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
+
+
+def _write(place: Path, table: Table, part: tuple[str, ...], rows: pa.Table, met: list[pq.FileMetaData]) -> None:
+    rows = _with_partition(table, part, rows)
+    ascending = [name for name in ("start", "bucket") if name in rows.column_names]
+    with place.open("wb") as sink:
+        pq.write_table(
+            rows, sink, compression="zstd", row_group_size=table.row_group, coerce_timestamps="us", store_schema=False,
+            use_dictionary=[name for name in rows.column_names if name not in ascending],
+            column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"), metadata_collector=met,
+        )
+        sink.flush()
+        os.fsync(sink.fileno())
+
+
+def _with_partition(table: Table, part: tuple[str, ...], rows: pa.Table) -> pa.Table:
+    """Put the partition's values into the file too, so that any Parquet reader sees whole rows."""
+    for name, value in zip(table.partition, part, strict=True):
+        kind = physical(table.name).field(name).type
+        constant = pa.scalar(date.fromisoformat(value) if pa.types.is_date(kind) else value, kind)
+        column = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), rows.num_rows), pa.array([constant]))
+        column = column if pa.types.is_string(kind) else pa.repeat(constant, rows.num_rows)
+        at = rows.column_names.index(name) if name in rows.column_names else -1
+        rows = rows.append_column(name, column) if at < 0 else rows.set_column(at, name, column)
+    return rows
+
+
+def _statistics(table: Table, met: pq.FileMetaData) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
+    low: dict[str, Any] = {}
+    high: dict[str, Any] = {}
+    nulls: dict[str, int] = {}
+    names = {met.schema.column(i).name: i for i in range(met.num_columns)}
+    for name in dict.fromkeys((*table.key, *table.sort, *table.by, *((table.closes,) if table.closes else ()))):
+        groups = [met.row_group(g).column(names[name]).statistics for g in range(met.num_row_groups)]
+        if any(group is None for group in groups):
+            continue
+        nulls[name] = sum(group.null_count for group in groups)
+        bounds = [(_value(table, name, g.min_raw), _value(table, name, g.max_raw)) for g in groups if g.has_min_max]
+        missing = sum(not group.has_min_max and group.null_count < group.num_values + group.null_count for group in groups)
+        if bounds and not missing and all(v is not None for pair in bounds for v in pair):
+            low[name], high[name] = min(pair[0] for pair in bounds), max(pair[1] for pair in bounds)
+    return low, high, nulls
+
+
+def _value(table: Table, name: str, raw: Any) -> Any:  # noqa: ANN401 (of any column type)
+    kind = table.by_name[name].kind
+    if kind == "instant":
+        return raw // 1000
+    if kind == "text":
+        text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+        return text if len(text) <= _LONGEST else None
+    if kind == "day":
+        return date.fromordinal(date(1970, 1, 1).toordinal() + raw)
+    return raw if kind == "int" else None
+
+
+def read(uri: str, name: str, files: Sequence[DataFile], columns: Sequence[str] | None = None) -> pa.Table:
+    """Read files whole, in the order given, with the types of the model."""
+    wanted = list(columns if columns is not None else stored(name).names)
+    schema = pa.schema([stored(name).field(each) for each in wanted])
+    tables = [_read(location(uri, file), wanted) for file in files]
+    if not tables:
+        return schema.empty_table()
+    return pa.concat_tables([typed(each, schema) for each in tables])
+
+
+def _read(place: str, columns: list[str]) -> pa.Table:
+    try:
+        with pq.ParquetFile(place) as file:
+            return file.read(columns=columns).select(columns)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"cannot read {place}: {error}; `paydown store check` tells what is damaged.") from error
+
+
+def typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give columns the types of the model: instants in whole milliseconds."""
+    return rows.cast(schema, safe=False)
+
+
+def place_in_order(table: Table, file: DataFile) -> tuple[Any, ...]:
+    """Give what sorts files by partition, and within it by their least values in the table's order."""
+    least = tuple((name in file.low, file.low.get(name)) for name in table.sort if name in file.low)
+    return (file.part, least, file.path)

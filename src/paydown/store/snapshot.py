@@ -1,0 +1,141 @@
+"""A state of the store, pinned: whatever is written later, it reads the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from paydown.model.facts import FACTS
+from paydown.store import delta, engine, order, parquet
+from paydown.store.layout import scratch_path, table_path
+from paydown.store.parts import touching
+from paydown.store.tables import TABLES, stored, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import date
+
+    from paydown.model.schema import Table
+    from paydown.model.window import Window
+    from paydown.store.catalog import Catalog
+    from paydown.store.delta import DataFile
+
+_NAMED = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the store held at one acknowledged moment. It can be pickled and read in other processes."""
+
+    path: str
+    """The store's place."""
+    catalog: Catalog
+    """The versions that it reads."""
+    _files: dict[str, list[DataFile]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def version(self) -> int:
+        """The number of the state; it grows with every commit, and is 0 for an empty store."""
+        return self.catalog.version
+
+    def clusters(self) -> list[str]:
+        """Give the clusters of which there are facts, in order."""
+        return sorted({name for pin in self.catalog.pins.values() if pin.table in FACTS for name in pin.clusters})
+
+    def dropped_before(self, cluster: str, table: str) -> date | None:
+        """Give the day before which rows were dropped by `Store.retain`; None where none were."""
+        pin = self.catalog.pins.get(table_of(table).name)
+        return None if pin is None else pin.dropped_before(cluster)
+
+    def data_files(
+        self, table: str, *, clusters: Collection[str] | None = None, window: Window | None = None
+    ) -> list[DataFile]:
+        """Give what the log says of the files that `files` gives."""
+        known = table_of(table)
+        if table not in self._files:
+            self._files[table] = self._listed(known)
+        return touching(known, self._files[table], clusters, window)
+
+    def _listed(self, table: Table) -> list[DataFile]:
+        pin = self.catalog.pins.get(table.name)
+        if pin is None:
+            return []
+        found = delta.state(table_path(self.path, table.name), pin.version, table.partition)[1]
+        return sorted(found, key=lambda file: parquet.place_in_order(table, file))
+
+    def files(
+        self, table: str, *, clusters: Collection[str] | None = None, window: Window | None = None
+    ) -> list[str]:
+        """Give the places of the Parquet files that can hold rows of these clusters touching the window.
+
+        They come by partition, and within it by their least row.
+        """
+        uri = table_path(self.path, table)
+        return [delta.location(uri, file) for file in self.data_files(table, clusters=clusters, window=window)]
+
+    def rows(
+        self, table: str, *, columns: Sequence[str] | None = None, clusters: Collection[str] | None = None,
+        window: Window | None = None, where: str = "", params: Sequence[Any] = (), sort: bool = False,
+    ) -> pa.Table:
+        """Give rows of a table with the types of the model.
+
+        `clusters` is exact. `window` gives every row that touches it, and may give others: whole days or months are
+        read. `where` is an SQL condition over the columns, with `params` for its question marks. Rows come in the
+        order of the files (each sorted as the table says), or with `sort` in the table's own order throughout.
+        """
+        known = table_of(table)
+        wanted = list(columns if columns is not None else known.names)
+        schema = pa.schema([stored(table).field(name) for name in wanted])
+        condition = " AND ".join(f"({each})" for each in (self._of_clusters(known, clusters), where) if each)
+        files = self.data_files(table, clusters=clusters, window=window)
+        if not condition:
+            need = wanted + [name for name in known.sort if sort and name not in wanted]
+            found = parquet.read(table_path(self.path, table), table, files, need)
+        else:
+            need = wanted + [name for name in known.sort if sort and name not in wanted]
+            select = ", ".join(engine.quoted(name) for name in need)
+            sql = f"SELECT {select} FROM {engine.quoted(table)} WHERE {condition}"  # noqa: S608 (names of our schemas)
+            found = self.query(sql, params, clusters=clusters, window=window)
+        found = order.sort(found, known.sort) if sort else found
+        return parquet.typed(found.select(wanted), schema)
+
+    def _of_clusters(self, table: Table, clusters: Collection[str] | None) -> str:
+        """Give the condition on the cluster where the partition does not settle it."""
+        if clusters is None or "cluster" in table.partition or "cluster" not in table.names:
+            return ""
+        among = ", ".join(engine.literal(name) for name in clusters)
+        return f"cluster IN ({among}) OR cluster IS NULL" if among else "cluster IS NULL"
+
+    def query(
+        self, sql: str, params: Mapping[str, Any] | Sequence[Any] = (), *, clusters: Collection[str] | None = None,
+        window: Window | None = None, tables: Mapping[str, pa.Table] | None = None,
+    ) -> pa.Table:
+        """Run SQL (DuckDB's) over the tables of the store, each a view of its name, and over Arrow tables given.
+
+        Views are pruned by `clusters` (exactly) and `window` (whole days or months). Instants are TIMESTAMPTZ in UTC
+        and come back as `timestamp[ms, UTC]`; sums of integers come back exact, as decimal128(38, 0).
+        """
+        given = tables or {}
+        named = {word for word in _NAMED.findall(sql) if word in TABLES and word not in given}
+        views = {name: self._view(TABLES[name], clusters, window) for name in sorted(named)}
+        found = engine.run(sql, params, views, given, scratch_path(self.path))
+        return _in_milliseconds(found)
+
+    def _view(self, table: Table, clusters: Collection[str] | None, window: Window | None) -> str:
+        select = engine.scan(self.files(table.name, clusters=clusters, window=window), stored(table.name))
+        condition = self._of_clusters(table, clusters)
+        return f"SELECT * FROM ({select}) WHERE {condition}" if condition else select  # noqa: S608 (names quoted)
+
+
+def _in_milliseconds(rows: pa.Table) -> pa.Table:
+    zoned = [pa.types.is_timestamp(each.type) and each.type.tz is not None for each in rows.schema]
+    if not any(zoned):
+        return rows
+    fields = [
+        pa.field(each.name, pa.timestamp("ms", "UTC") if zone else each.type)
+        for each, zone in zip(rows.schema, zoned, strict=True)
+    ]
+    return rows.cast(pa.schema(fields), safe=False)

@@ -1,0 +1,114 @@
+"""A change of the store, all or nothing over all its tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from paydown.errors import StoreError
+from paydown.store import catalog, delta, samples, upsert
+from paydown.store.layout import table_path
+from paydown.store.snapshot import Snapshot
+from paydown.store.staging import Staged
+from paydown.store.tables import TABLES, conform, physical, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from paydown.store.upsert import Upserted
+
+
+class Transaction:
+    """What a writer does to the store; nobody sees any of it before `commit` returns."""
+
+    def __init__(self, base: Snapshot) -> None:
+        self.base = base
+        """The state that it started from; everything it reads."""
+        self._staged: dict[str, Staged] = {}
+        self._dropped: dict[str, dict[str, str]] = {}
+
+    def upsert(self, table: str, rows: pa.Table) -> Upserted:
+        """Take rows into a table of facts by their natural keys."""
+        staged = self.staged(table)
+        if upsert.day_partitioned(staged.table):
+            return samples.upsert(staged, rows)
+        return upsert.upsert(staged, rows)
+
+    def replace(self, table: str, cluster: str, days: Sequence[date], rows: pa.Table) -> None:
+        """Make the rows of these days of a derived table exactly these."""
+        staged = self.staged(table)
+        fresh = conform(table, rows)
+        strange = fresh.filter(pc.invert(_of(fresh, cluster, days)))
+        if strange.num_rows:
+            raise StoreError(f"rows for {table} are of another cluster or day than is replaced.")
+        names = {day.isoformat() for day in days}
+        for file in list(staged.files.values()):
+            part = dict(zip(staged.table.partition, file.part, strict=True))
+            if part["cluster"] != cluster or ("day" in part and part["day"] not in names):
+                continue
+            if "month" in part and part["month"] not in {name[:7] for name in names}:
+                continue
+            if "day" not in part:
+                stands = staged.read([file])
+                fresh = pa.concat_tables([fresh, stands.filter(pc.invert(_of(stands, cluster, days)))])
+            staged.drop(file)
+        staged.add(fresh)
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table, whatever it holds."""
+        self.staged(table).add(conform(table, rows))
+
+    def overwrite(self, table: str, rows: pa.Table) -> None:
+        """Make the rows of a whole table exactly these."""
+        staged = self.staged(table)
+        fresh = conform(table, rows)
+        for file in list(staged.files.values()):
+            staged.drop(file)
+        staged.add(fresh)
+
+    def staged(self, table: str) -> Staged:
+        """Give the state of a table in this transaction."""
+        if table not in self._staged:
+            self._staged[table] = Staged(self.base.path, table_of(table), self.base.data_files(table))
+        return self._staged[table]
+
+    def commit(self) -> Snapshot:
+        """Acknowledge everything at once, and give the new state."""
+        pins = dict(self.base.catalog.pins)
+        for name, staged in self._staged.items():
+            files = list(staged.files.values())
+            version = delta.commit(staged.uri, physical(name), staged.table.partition, files)
+            pins[name] = self._pin(name, version)
+        new = catalog.commit(self.base.path, self.base.catalog, pins)
+        for name, staged in self._staged.items():
+            staged.made.clear()
+            if pins[name].version % delta.CHECKPOINT_EVERY == 0:
+                delta.checkpoint(table_path(self.base.path, name), pins[name].version)
+        self._staged.clear()
+        snapshot = Snapshot(self.base.path, new)
+        self.base = snapshot
+        return snapshot
+
+    def _pin(self, name: str, version: int) -> catalog.Pin:
+        files = list(self._staged[name].files.values())
+        table = TABLES[name]
+        at = table.partition.index("cluster") if "cluster" in table.partition else None
+        clusters = () if at is None else tuple(sorted({file.part[at] for file in files}))
+        old = self.base.catalog.pins.get(name)
+        dropped = {**(old.dropped if old else {}), **self._dropped.get(name, {})}
+        rows, size = sum(file.rows for file in files), sum(file.size for file in files)
+        return catalog.Pin(name, version, rows, size, len(files), clusters, dropped)
+
+    def discard(self) -> None:
+        """Forget everything that was not committed."""
+        for staged in self._staged.values():
+            staged.discard()
+        self._staged.clear()
+
+
+def _of(rows: pa.Table, cluster: str, days: Sequence[date]) -> pa.ChunkedArray:
+    among = pc.is_in(rows.column("day"), pa.array(list(days), pa.date32()))
+    return pc.and_(pc.equal(rows.column("cluster"), cluster), among)
