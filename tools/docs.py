@@ -163,7 +163,7 @@ def _spelt(parameter: click.Parameter) -> str:
 
 def report_page(report: Any) -> str:
     """Make the page of a report from its module's docstring, parameters, needs and columns."""
-    module = _home(report, "REPORT")
+    module = home(report, "REPORT")
     lines = [f"<!-- Written by `make docs` from {module.__name__}. -->", f"# {report.name}", ""]
     lines += [f"*{report.question}*", ""]
     lines += [
@@ -193,13 +193,13 @@ def _columns(columns: Iterable[Any]) -> Iterator[str]:
 
 def connector_page(connector: Any) -> str:
     """Begin the page of a connector that has none from its module's docstring; from then on it is written by hand."""
-    module = _home(connector, "CONNECTOR")
+    module = home(connector, "CONNECTOR")
     settings_block = f"<!-- begin settings {connector.name} -->\n<!-- end settings {connector.name} -->"
     text = (module.__doc__ or connector.summary).strip()
     return f"# {connector.name}\n\n{text}\n\n## Settings\n\n{settings_block}\n"
 
 
-def _home(value: Any, attribute: str) -> ModuleType:
+def home(value: Any, attribute: str) -> ModuleType:
     """Give the module that holds an extension."""
     return next(module for module in list(sys.modules.values()) if getattr(module, attribute, None) is value)
 
