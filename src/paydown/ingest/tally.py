@@ -1,0 +1,148 @@
+"""What an ingest counts: rejects, and the instants up to which each cluster's rows reach."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from paydown.model.batch import Reject, Vouch
+from paydown.model.entries import META
+from paydown.model.facts import FACTS
+from paydown.model.rows import ROW_TEXT
+
+if TYPE_CHECKING:
+    from paydown.model.schema import Table
+
+KEPT_REJECTS = 10_000
+"""How many rejects of one origin and reason are kept one by one; the rest are folded into one."""
+
+_REACH: dict[str, tuple[str, ...]] = {
+    "nodes": ("start", "end"),
+    "devices": ("start", "end"),
+    "node_states": ("start", "end"),
+    "node_allocations": ("start", "end"),
+    "jobs": ("submit", "start", "end"),
+    "allocations": ("start", "end"),
+    "progress": ("time",),
+}
+_SAMPLES = ("gpu_samples", "host_samples", "service_samples")
+_REJECTS = META["rejects"]
+
+
+class Rejects:
+    """Rejects as they come, folded where there are very many of a kind."""
+
+    def __init__(self) -> None:
+        self.by_reason: Counter[str] = Counter()
+        self._kept: list[Reject] = []
+        self._seen: Counter[tuple[str, str, str, str | None]] = Counter()
+        self._folded: Counter[tuple[str, str, str, str | None]] = Counter()
+
+    def add(self, reject: Reject) -> None:
+        """Count a reject, and keep it unless there are very many like it."""
+        kind = (reject.table, reject.origin, reject.reason, reject.cluster)
+        self.by_reason[reject.reason] += reject.count
+        self._seen[kind] += 1
+        if self._seen[kind] <= KEPT_REJECTS:
+            self._kept.append(reject)
+        else:
+            self._folded[kind] += reject.count
+
+    def rows(self, source: str, now_ms: int, known: pa.Table) -> pa.Table:
+        """Give the rows of `rejects` that the store does not have yet."""
+        folded = [
+            Reject(table, origin, None, reason, f"{count} more like these", "", count, cluster)
+            for (table, origin, reason, cluster), count in self._folded.items()
+        ]
+        rows = [_row(reject, source, now_ms) for reject in (*self._kept, *folded)]
+        there = {_identity(row) for row in known.to_pylist()}
+        fresh = {_identity(row): row for row in rows if _identity(row) not in there}
+        return pa.Table.from_pylist(list(fresh.values()), _REJECTS.arrow)
+
+
+def _row(reject: Reject, source: str, now_ms: int) -> dict[str, Any]:
+    return {
+        "cluster": reject.cluster,
+        "source": source,
+        "table": reject.table or None,
+        "origin": reject.origin,
+        "line": reject.line,
+        "reason": reject.reason,
+        "detail": reject.detail,
+        "row": reject.row[:ROW_TEXT],
+        "count": reject.count,
+        "time": now_ms,
+    }
+
+
+def _identity(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _REJECTS.key)
+
+
+class Reach:
+    """The earliest and latest instant of each cluster's rows: what a source vouches for unless it says otherwise."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, int] = {}
+        self.last: dict[str, int] = {}
+
+    def note(self, table: Table, rows: pa.Table) -> None:
+        """Note the instants of rows; what people plan (reservations, quotas, prices) does not count."""
+        if not len(rows) or not (table.name in _REACH or table.name in _SAMPLES):
+            return
+        names = pc.unique(rows["cluster"]).to_pylist()
+        for name in names:
+            mine = rows if len(names) == 1 else rows.filter(pc.equal(rows["cluster"], name))
+            for instants in _instants(table.name, mine):
+                self._span(name, instants)
+
+    def _span(self, cluster: str, instants: pa.Array) -> None:
+        span = pc.min_max(instants).as_py()
+        if span["min"] is not None:
+            self.first[cluster] = min(self.first.get(cluster, span["min"]), span["min"])
+            self.last[cluster] = max(self.last.get(cluster, span["max"]), span["max"])
+
+
+def _instants(table: str, rows: pa.Table) -> Iterable[pa.Array]:
+    """Give the int64 milliseconds that say how far rows of a table reach."""
+    if table in _SAMPLES:
+        start = rows["start"].cast(pa.int64())
+        return start, pc.add(start, rows["duration_ms"])
+    return (rows[name].cast(pa.int64()) for name in _REACH[table])
+
+
+def source_rows(vouches: list[Vouch], reach: Reach, now_ms: int, known: pa.Table) -> tuple[pa.Table, list[str]]:
+    """Give the rows of `sources` that the store does not have yet, and notes on vouches that say nothing."""
+    table = FACTS["sources"]
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    notes = []
+    for vouch in vouches:
+        first = vouch.covers_from_ms if vouch.covers_from_ms is not None else reach.first.get(vouch.cluster)
+        last = vouch.covers_to_ms if vouch.covers_to_ms is not None else reach.last.get(vouch.cluster)
+        if first is None or last is None:
+            notes.append(f"{vouch.source} of {vouch.cluster} holds no instant, so it vouches for no time.")
+            continue
+        row = {
+            "cluster": vouch.cluster,
+            "source": vouch.source,
+            "supports": ";".join(vouch.supports),
+            "covers_from": min(first, last),
+            "covers_to": last,
+            "ingested_at": now_ms,
+            "note": vouch.note,
+        }
+        rows[tuple(row[name] for name in table.key)] = row
+    there = {tuple(row[name] for name in table.key) for row in _with_ms(known).to_pylist()}
+    return pa.Table.from_pylist([row for key, row in rows.items() if key not in there], table.arrow), notes
+
+
+def _with_ms(sources: pa.Table) -> pa.Table:
+    """Give the instants of sources as plain milliseconds."""
+    for name in ("covers_from", "covers_to", "ingested_at"):
+        at = sources.column_names.index(name)
+        sources = sources.set_column(at, name, sources[name].cast(pa.int64()))
+    return sources
