@@ -1,0 +1,109 @@
+"""A verb from a report: its parameters become flags, its answer is written in the format that was asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from paydown.config import FORMATS
+from paydown.errors import UsageError
+from paydown.model.when import zone_named
+from paydown.surfaces.cli.flags import TIME_HELP, OneOf, built, parameters_of
+from paydown.surfaces.cli.session import Session, session_of
+from paydown.surfaces.formats.layout import Layout
+from paydown.surfaces.formats.registry import MACHINE, format_for, put, save
+from paydown.surfaces.values import instant
+
+if TYPE_CHECKING:
+    from paydown.reports.interface import Answer, Report
+    from paydown.surfaces.cli.listing import Listed
+
+
+def command_of(entry: Listed) -> click.Command:
+    """Make the verb of a listed report, importing it."""
+    from paydown.app import App
+
+    return verb_of(App().report(entry.name))
+
+
+def verb_of(report: Report) -> click.Command:
+    """Make the verb of a report."""
+
+    @click.pass_context
+    def call(context: click.Context, /, form: str | None, output: str | None, **given: Any) -> None:
+        session = session_of(context)
+        form = format_for(form, output, session.app.settings.format)
+        answer, zone = _asked(report, given, context)
+        _write(answer, form, output, given.get("limit"), zone, session)
+
+    return click.Command(
+        report.name, callback=call, help=f"{report.question}\n\n{TIME_HELP}", short_help=report.question,
+        params=[*parameters_of(report.parameters), *output_options()],
+    )  # fmt: skip
+
+
+def output_options() -> list[click.Parameter]:
+    """Give the flags on how an answer is written."""
+    return [
+        click.Option(
+            ["--format", "form"], type=OneOf(FORMATS), help="How it is written; else by the ending of --output."
+        ),
+        click.Option(
+            ["--output", "-o", "output"], metavar="FILE", help="Write to a file, which is replaced as a whole."
+        ),
+    ]
+
+
+def _asked(report: Report, given: dict[str, Any], context: click.Context) -> tuple[Answer, ZoneInfo]:
+    app = session_of(context).app
+    zone = given.get("timezone") or app.settings.timezone
+    if "timezone" in report.parameters.model_fields:
+        given = {**given, "timezone": zone}
+    parameters, notes = built(report.parameters, given, context, zone)
+    answer = report.run(app.store().snapshot(), parameters)
+    return _with_notes(answer, notes), zone_named(zone)
+
+
+def _with_notes(answer: Answer, notes: list[str]) -> Answer:
+    from dataclasses import replace
+
+    return replace(answer, notes=(*answer.notes, *notes)) if notes else answer
+
+
+def _write(answer: Answer, form: str, output: str | None, limit: int | None, zone: ZoneInfo, session: Session) -> None:
+    store = session.app.store_path
+    heading = heading_of(answer, zone, store)
+    if form in MACHINE or output:
+        session.tell(heading)
+    if form in {"csv", "parquet"}:
+        for note in answer.notes:
+            session.tell(f"* {note}")
+    layout = layout_for(form, output, session.app.settings.limit if limit is None else 0, zone, store)
+    if output:
+        save(answer, form, layout, output)
+        return
+    if form == "parquet" and sys.stdout.isatty():
+        raise UsageError("Parquet is not for terminals: add --output FILE, or redirect the output.")
+    if form == "table":
+        click.echo(heading)
+    put(answer, form, layout, sys.stdout.buffer)
+
+
+def heading_of(answer: Answer, zone: ZoneInfo, store: str) -> str:
+    """Say which report it is, of which window, from which store."""
+    start, end = (instant(moment, zone) for moment in (answer.window.start, answer.window.end))
+    return f"{answer.report}: {start} to {end}, {zone.key}, store {store}"
+
+
+def layout_for(form: str, output: str | None, limit: int, zone: ZoneInfo, store: str) -> Layout:
+    """Fit a table to the terminal; through a pipe or into a file nothing limits it (except COLUMNS)."""
+    terminal = form == "table" and not output and sys.stdout.isatty()
+    wished = os.environ.get("COLUMNS", "")
+    width = shutil.get_terminal_size().columns if terminal or wished.isdecimal() else None
+    color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Layout(zone, limit if form == "table" else 0, width, color, store)

@@ -1,0 +1,1 @@
+"""How an answer is written: one file for each format, each a function from an answer to pieces of output."""

@@ -1,0 +1,124 @@
+"""The table for terminals: headline, rows that fit, notes. Grey is capacity, yellow allocation, green utilization."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from paydown.surfaces.values import FIGURES, escaped, instant, shown_rows
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from paydown.reports.interface import Answer, OutColumn
+    from paydown.surfaces.formats.layout import Layout
+
+STYLES = {"capacity": "bright_black", "allocation": "yellow", "utilization": "green", "debt": "red"}
+"""The colour of a column by its role."""
+
+_NARROWEST = 12
+_HEADER_WORD = 9
+_PADDING = 2
+
+
+def write(answer: Answer, layout: Layout) -> Iterator[str]:
+    """Write an answer as one piece for each of its tables."""
+    console = _console(layout)
+    for sentence in answer.headline:
+        console.print(escaped(sentence), markup=False, highlight=False, soft_wrap=layout.width is None)
+    if answer.rows.num_rows:
+        _print_rows(console, answer, layout)
+    for note in _notes(answer, layout):
+        console.print(f"* {escaped(note)}", style="dim", markup=False, highlight=False, soft_wrap=layout.width is None)
+    file = console.file
+    yield file.getvalue() if isinstance(file, io.StringIO) else ""
+    for further in answer.more:
+        yield f"\n{escaped(further.report)}\n"
+        yield from write(further, layout)
+
+
+def _console(layout: Layout) -> Console:
+    from rich.console import Console
+
+    return Console(
+        file=io.StringIO(), width=layout.width or 10_000, force_terminal=layout.color, no_color=not layout.color,
+        color_system="standard" if layout.color else None, legacy_windows=False,
+    )  # fmt: skip
+
+
+def _notes(answer: Answer, layout: Layout) -> Iterator[str]:
+    total = answer.rows.num_rows
+    if not total:
+        start, end = (instant(moment, layout.zone) for moment in (answer.window.start, answer.window.end))
+        yield f"No rows from {start} to {end}."
+    if layout.limit and total > layout.limit:
+        yield f"{layout.limit} of {total:,} rows; --limit 0 shows all."
+    yield from answer.notes
+
+
+def _print_rows(console: Console, answer: Answer, layout: Layout) -> None:
+    rows = answer.rows.slice(0, layout.limit) if layout.limit else answer.rows
+    cells = shown_rows(answer, rows, layout.zone)
+    widths = _fitting(_natural(answer, cells), answer, layout.width)
+    console.print(_table(answer, cells, widths))
+    left = [column.name for column in answer.columns[len(widths) :]]
+    if left:
+        console.print(
+            f"* No room for {', '.join(left)}: use a wider terminal or --format csv.", style="dim", markup=False,
+            highlight=False,
+        )  # fmt: skip
+
+
+def _header(column: OutColumn) -> str:
+    """Break a long name at its underscores, so that it does not make a narrow column wide."""
+    lines = [""]
+    for word in column.name.split("_"):
+        joined = f"{lines[-1]}_{word}" if lines[-1] else word
+        if len(joined) > _HEADER_WORD and lines[-1]:
+            lines[-1] += "_"
+            lines.append(word)
+        else:
+            lines[-1] = joined
+    return "\n".join(lines)
+
+
+def _natural(answer: Answer, cells: list[list[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    headers = [max(map(cell_len, _header(column).split("\n"))) for column in answer.columns]
+    return [max(width, *(cell_len(row[at]) for row in cells)) for at, width in enumerate(headers)]
+
+
+def _fitting(natural: list[int], answer: Answer, width: int | None) -> list[int]:
+    """Cut names before figures, which are never cut; then leave out the last columns."""
+    if width is None:
+        return natural
+    least = [
+        wide if column.role in FIGURES else min(wide, _NARROWEST)
+        for wide, column in zip(natural, answer.columns, strict=True)
+    ]
+    count = max(1, max((n for n in range(len(least) + 1) if sum(least[:n]) + _PADDING * n <= width), default=1))
+    spare = width - sum(least[:count]) - _PADDING * count
+    widths = []
+    for want, has in zip(natural[:count], least[:count], strict=True):
+        given = min(want - has, max(spare, 0))
+        spare -= given
+        widths.append(has + given)
+    return widths
+
+
+def _table(answer: Answer, cells: list[list[str]], widths: list[int]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, _PADDING, 0, 0), pad_edge=False, header_style="bold")
+    for column, width in zip(answer.columns, widths, strict=False):
+        table.add_column(
+            Text(_header(column)), width=width, no_wrap=True, overflow="ellipsis", style=STYLES.get(column.role, ""),
+            justify="right" if column.role in FIGURES else "left", vertical="bottom",
+        )  # fmt: skip
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row[: len(widths)]))
+    return table
