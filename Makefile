@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Paydown needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	@echo "Installing Paydown and its tools into $(VENV) ..."
 ifneq ($(UV),)
-	@$(UV) sync --frozen --python $(PYTHON) $(foreach extra,$(subst $(comma), ,$(EXTRAS)),--extra $(extra))
+	@$(UV) sync --quiet --frozen --python $(PYTHON) $(foreach extra,$(subst $(comma), ,$(EXTRAS)),--extra $(extra))
 else
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python tools/constraints.py > $(VENV)/constraints.txt

@@ -125,9 +125,12 @@ def fields(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _annotation(field: FieldInfo) -> str:
-    kind = field.annotation
-    text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
-    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", text).replace(" | None", "").replace("NoneType", "none")
+    shape = flags.shape_of(field.annotation)
+    if isinstance(shape.kind, type) and issubclass(shape.kind, BaseModel):
+        return "table"
+    words = " ".join(f"`{word}`" for word in shape.words)
+    named = {str: "text", int: "integer", float: "number", bool: "true or false"}
+    return ("list of " if shape.several else "") + (words or named.get(shape.kind, str(shape.kind)))
 
 
 def _default(field: FieldInfo) -> str:
