@@ -1,4 +1,4 @@
-"""Connector -> store: facts made clean, people made keys, rejects kept, changed days marked, all acknowledged at once."""
+"""Connector -> store: facts made clean, people made keys, rejects kept, changed days marked, all at once."""
 
 from paydown.ingest.run import Ingested, ingest
 

@@ -99,9 +99,7 @@ class People:
         hidden = self._hide_column(rows, column, clusters, pc.fill_null(where, False))  # noqa: FBT003 -- Arrow's order
         return _replaced(rows, column, pc.if_else(where, hidden[column], rows[column]))
 
-    def _hide_column(
-        self, rows: pa.Table, column: str, clusters: pa.Array, where: pa.Array | None = None
-    ) -> pa.Table:
+    def _hide_column(self, rows: pa.Table, column: str, clusters: pa.Array, where: pa.Array | None = None) -> pa.Table:
         """Look each distinct name of each cluster up once."""
         hide = self._list if column in _LISTS else self.key
         values = rows[column].combine_chunks()

@@ -62,7 +62,7 @@ def _now() -> int:
     return to_ms(datetime.now(tz=UTC))
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 -- what an ingest may be told, nearly all of it by name
     store: Store,
     connector: Connector,
     settings: Any,
@@ -112,7 +112,9 @@ class _Ingest:
         self.rejects = Rejects()
         self.reach = Reach()
         self.vouches: list[Vouch] = []
-        self.counts: dict[str, Counter[str]] = {what: Counter() for what in ("rows", "inserted", "replaced", "unchanged")}
+        self.counts: dict[str, Counter[str]] = {
+            what: Counter() for what in ("rows", "inserted", "replaced", "unchanged")
+        }
         self.changes: list[tuple[str, Upserted]] = []
         self.origins: dict[str, int] = {}
         self.held: dict[str, _Held] = {}

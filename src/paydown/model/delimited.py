@@ -76,14 +76,18 @@ class Source:
 
 def open_bytes(path: str) -> IO[bytes]:
     """Open a file, or `-` for standard input, unpacking gzip by its first bytes."""
+    if path == "-":
+        return _unpacked(sys.stdin.buffer)
     try:
-        raw = sys.stdin.buffer if path == "-" else Path(path).open("rb")
+        return _unpacked(Path(path).open("rb"))
     except OSError as error:
         raise InputError(f"{path}: cannot be opened: {error.strerror}.") from error
-    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
-    if buffered.peek(2)[:2] == _GZIP:
-        return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
-    return buffered
+
+
+def _unpacked(raw: Any) -> IO[bytes]:
+    stream: Any = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP else raw
+    found: IO[bytes] = stream
+    return found
 
 
 def open_text(path: str) -> Source:

@@ -101,7 +101,9 @@ def _cells(table: Table, rows: pa.Table, name: str, origin: str) -> Cells:
     values = rows[name].combine_chunks() if name in rows.column_names else pa.nulls(len(rows))
     cells = cast(column, values)
     if cells is None:
-        raise InputError(f"{origin}: the column `{name}` is of type {values.type}, which is no {column.kind}: convert it.")
+        raise InputError(
+            f"{origin}: the column `{name}` is of type {values.type}, which is no {column.kind}: convert it."
+        )
     return cells
 
 
@@ -141,7 +143,8 @@ def _of_rows(table: Table, cells: dict[str, Cells]) -> Iterator[_Loss]:
 
 
 def _any(faults: tuple[Fault, ...], length: int) -> NDArray[np.bool_]:
-    return np.logical_or.reduce([np.zeros(length, np.bool_), *(fault.where for fault in faults)])
+    found: NDArray[np.bool_] = np.logical_or.reduce([np.zeros(length, np.bool_), *(fault.where for fault in faults)])
+    return found
 
 
 class _Ghosts:
@@ -189,7 +192,8 @@ class _Ghosts:
         faults = [fault.where for name in needed for fault in self.cells[name].faults]
         nul = [f.where for name in self.table.key for f in self.cells[name].faults if f.reason in _DROPPING]
         missing = [booleans(self.cells[name].values.is_null()) for name in needed]
-        return ~np.logical_or.reduce([*faults, *nul, *missing])
+        keyed: NDArray[np.bool_] = ~np.logical_or.reduce([*faults, *nul, *missing])
+        return keyed
 
 
 def _count(losses: list[_Loss], length: int, known: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], list[_Loss]]:
@@ -244,9 +248,7 @@ def _rejects(
             yield Reject(table.name, origin, None, loss.fault.reason, detail, "", rest, _cluster(cells, int(at[-1])))
 
 
-def _reject(
-    table: Table, rows: pa.Table, cells: dict[str, Cells], loss: _Loss, origin: str, index: int
-) -> Reject:
+def _reject(table: Table, rows: pa.Table, cells: dict[str, Cells], loss: _Loss, origin: str, index: int) -> Reject:
     line = rows[LINE][index].as_py() if LINE in rows.column_names else None
     detail = SENTENCES[loss.fault.reason]
     if loss.column:
