@@ -16,18 +16,21 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-_NULL = np.iinfo(np.int64).min
+_NULL = -1
+_WIDEST = 1 << 62
 
 
 def codes(column: pa.ChunkedArray) -> Ints:
     """Give whole numbers that compare as the column's values do; equal where the values are (null is a value)."""
     if pa.types.is_string(column.type) or pa.types.is_dictionary(column.type):
         return _text_codes(column)
-    if pa.types.is_floating(column.type):
+    if pa.types.is_floating(column.type) or column.null_count:
         return _rank_codes(column)
-    kind = pa.int32() if pa.types.is_date32(column.type) else pa.int64()
-    numbers = column.cast(kind).cast(pa.int64())
-    return pc.fill_null(numbers, _NULL).to_numpy() if numbers.null_count else numbers.to_numpy()
+    return _whole(column).to_numpy()
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64()).cast(pa.int64())
 
 
 def _text_codes(column: pa.ChunkedArray) -> Ints:
@@ -42,9 +45,9 @@ def _text_codes(column: pa.ChunkedArray) -> Ints:
 
 
 def _rank_codes(column: pa.ChunkedArray) -> Ints:
-    missing = column.is_null().to_numpy()
-    numbers = pc.fill_null(column, 0.0).to_numpy()
-    ranks = np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+    numbers = column if pa.types.is_floating(column.type) else _whole(column)
+    missing = numbers.is_null().to_numpy()
+    ranks = np.unique(pc.fill_null(numbers, 0).to_numpy(), return_inverse=True)[1].astype(np.int64)
     return np.where(missing, _NULL, ranks)
 
 
@@ -71,23 +74,48 @@ def sort(rows: pa.Table, names: Sequence[str]) -> pa.Table:
     return rows if ascending(keys)[0] else rows.take(pa.array(order(keys)))
 
 
+def joint(keys: Sequence[Ints]) -> Ints:
+    """Join the numbers of several columns into one for each row: it orders the rows as the columns do, in turn."""
+    total = np.zeros(len(keys[0]) if keys else 0, np.int64)
+    most = 1
+    for key in keys:
+        low = int(key.min(initial=0)) if len(key) else 0
+        width = int(key.max(initial=0)) - low + 1
+        if most * width > _WIDEST:
+            total, most = _dense(total)
+            if most * width > _WIDEST:
+                key, width = _dense(key)  # noqa: PLW2901 (the same column, in fewer numbers)
+                low = 0
+        total = total * width + (key - low)
+        most *= width
+    return total
+
+
+def _dense(numbers: Ints) -> tuple[Ints, int]:
+    used, dense = np.unique(numbers, return_inverse=True)
+    return dense.astype(np.int64), max(1, len(used))
+
+
 def groups(rows: pa.Table, names: Sequence[str]) -> Ints:
     """Number the rows by their values in the columns: equal numbers where all are equal, null being a value."""
-    total = np.zeros(rows.num_rows, np.int64)
-    for name in names:
-        dense = np.unique(codes(rows.column(name)), return_inverse=True)[1].astype(np.int64)
-        total = np.unique(total * (int(dense.max(initial=0)) + 1) + dense, return_inverse=True)[1].astype(np.int64)
-    return total
+    return joint([codes(rows.column(name)) for name in names])
 
 
 def same(rows: pa.Table, left: Ints, right: Ints, names: Sequence[str]) -> Flags:
     """Tell for each pair of row numbers whether the rows are equal in all the columns, null being a value."""
     equal = np.ones(len(left), np.bool_)
-    lefts, rights = pa.array(left), pa.array(right)
     for name in names:
         column = rows.column(name)
-        equal &= _same(column.take(lefts), column.take(rights))
+        if column.null_count < len(column):
+            equal &= _same(_take(column, left), _take(column, right))
     return equal
+
+
+def _take(column: pa.ChunkedArray, at: Ints) -> pa.ChunkedArray:
+    """Take rows by number; a run of neighbours is not copied."""
+    if len(at) and at[-1] - at[0] == len(at) - 1 and bool(np.all(at[1:] - at[:-1] == 1)):
+        return column.slice(int(at[0]), len(at))
+    return column.take(pa.array(at))
 
 
 def _same(left: pa.ChunkedArray, right: pa.ChunkedArray) -> Flags:

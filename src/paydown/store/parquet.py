@@ -95,19 +95,28 @@ def _value(table: Table, name: str, raw: Any) -> Any:  # noqa: ANN401 (of any co
     return raw if kind == "int" else None
 
 
-def read(uri: str, name: str, files: Sequence[DataFile], columns: Sequence[str] | None = None) -> pa.Table:
-    """Read files whole, in the order given, with the types of the model."""
+def read(
+    uri: str, name: str, files: Sequence[DataFile], columns: Sequence[str] | None = None, *, dictionaries: bool = False
+) -> pa.Table:
+    """Read files whole, in the order given, with the types of the model (texts by dictionaries where asked)."""
     wanted = list(columns if columns is not None else stored(name).names)
-    schema = pa.schema([stored(name).field(each) for each in wanted])
-    tables = [_read(location(uri, file), wanted) for file in files]
+    schema = pa.schema([_wanted(stored(name).field(each), dictionaries=dictionaries) for each in wanted])
+    coded = [each.name for each in schema if pa.types.is_dictionary(each.type)]
+    tables = [_read(location(uri, file), wanted, coded) for file in files]
     if not tables:
         return schema.empty_table()
     return pa.concat_tables([typed(each, schema) for each in tables])
 
 
-def _read(place: str, columns: list[str]) -> pa.Table:
+def _wanted(field: pa.Field, *, dictionaries: bool) -> pa.Field:
+    if dictionaries and pa.types.is_string(field.type):
+        return field.with_type(pa.dictionary(pa.int32(), pa.string()))
+    return field
+
+
+def _read(place: str, columns: list[str], coded: list[str]) -> pa.Table:
     try:
-        with pq.ParquetFile(place) as file:
+        with pq.ParquetFile(place, read_dictionary=coded) as file:
             return file.read(columns=columns).select(columns)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"cannot read {place}: {error}; `paydown store check` tells what is damaged.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from paydown.model.units import MS_PER_DAY
 from paydown.model.window import Window, date_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from numpy.typing import NDArray
 
@@ -25,6 +26,7 @@ UNDATED = "0000-00"
 """The month of rows none of whose instants is known (a job neither submitted nor started, as far as we know)."""
 
 _NO_DAY = -(1 << 30)
+_NO_MONTH = -1_000_000
 
 
 def split(table: Table, rows: pa.Table) -> Iterator[tuple[tuple[str, ...], pa.Table]]:
@@ -44,31 +46,41 @@ def split(table: Table, rows: pa.Table) -> Iterator[tuple[tuple[str, ...], pa.Ta
 
 
 def _codes(table: Table, rows: pa.Table) -> tuple[Ints, list[tuple[str, ...]]]:
-    """Number the partitions of the rows by (cluster, day or month), and name them."""
+    """Number the partitions of the rows, in order, and name them."""
+    numbers = [_part(table, part, rows) for part in table.partition]
     total = np.zeros(rows.num_rows, np.int64)
-    names: list[tuple[str, ...]] = [()]
-    for part in table.partition:
-        codes, values = _part(table, part, rows)
-        total = total * len(values) + codes
-        names = [(*name, value) for name in names for value in values]
-    used, dense = np.unique(total, return_inverse=True)
-    return dense.astype(np.int64), [names[i] for i in used.tolist()]
+    for part in numbers:
+        low = int(part.codes.min())
+        total = total * (int(part.codes.max()) - low + 1) + (part.codes - low)
+    if total.min() == total.max():
+        return np.zeros(rows.num_rows, np.int64), [tuple(part.name(int(part.codes[0])) for part in numbers)]
+    _, first, dense = np.unique(total, return_index=True, return_inverse=True)
+    return dense.astype(np.int64), [tuple(part.name(int(part.codes[i])) for part in numbers) for i in first.tolist()]
 
 
-def _part(table: Table, part: str, rows: pa.Table) -> tuple[Ints, list[str]]:
-    if part not in {"day", "month"}:
-        return _text_codes(rows.column(part))
-    days = day_numbers(table, rows)
+@dataclass(frozen=True)
+class _Part:
+    """One column of the partition: a number for each row, and the name of a number."""
+
+    codes: Ints
+    name: Callable[[int], str]
+
+
+def _part(table: Table, part: str, rows: pa.Table) -> _Part:
+    if part == "day":
+        return _Part(day_numbers(table, rows), lambda day: date_of(day).isoformat())
     if part == "month":
-        months = np.where(days == _NO_DAY, _NO_DAY, days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64))
-        used, codes = np.unique(months, return_inverse=True)
-        return codes.astype(np.int64), [month_name(int(month)) for month in used]
-    used, codes = np.unique(days, return_inverse=True)
-    return codes.astype(np.int64), [date_of(int(day)).isoformat() for day in used]
+        days = day_numbers(table, rows)
+        months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+        return _Part(np.where(days == _NO_DAY, _NO_MONTH, months), month_name)
+    codes, values = _text_codes(rows.column(part))
+    return _Part(codes, values.__getitem__)
 
 
 def _text_codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
-    coded = column.combine_chunks().dictionary_encode()
+    joined = column.combine_chunks()
+    joined = joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
+    coded = joined if pa.types.is_dictionary(joined.type) else joined.dictionary_encode()
     return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
 
 
@@ -83,7 +95,7 @@ def day_numbers(table: Table, rows: pa.Table) -> Ints:
 
 def month_name(month: int) -> str:
     """Name a month by its number (0 is 1970-01): `2026-01`; `0000-00` where there is none."""
-    if month == _NO_DAY:
+    if month == _NO_MONTH:
         return UNDATED
     return f"{1970 + month // 12:04d}-{month % 12 + 1:02d}"
 

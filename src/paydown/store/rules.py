@@ -21,6 +21,8 @@ import pyarrow as pa
 from paydown.store.order import groups, order, same
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from paydown.model.schema import Table
@@ -86,3 +88,25 @@ def _last_taken(first: Flags, taken: Flags) -> Ints:
         return places
     key = np.cumsum(first)[places]
     return places[np.append(np.diff(key) != 0, np.True_)]
+
+
+def judge_closed(stored: Ints, incoming: Ints, equal: Callable[[Ints, Ints], Flags]) -> NDArray[np.int8]:
+    """Judge rows of a table whose rows are all closed, by numbers that stand for their keys.
+
+    `stored` are the keys of the stored rows in ascending order, each once; `incoming` those that come in, in ascending
+    order, equal ones as they came. `equal(i, j)` compares rows, numbered through the stored and then the incoming.
+    """
+    known = len(stored)
+    at = np.arange(len(incoming))
+    place = np.searchsorted(stored, incoming)
+    hit = np.zeros(len(incoming), np.bool_)
+    inside = place < known
+    hit[inside] = stored[place[inside]] == incoming[inside]
+    first = np.append(np.True_, incoming[1:] != incoming[:-1])[: len(incoming)]
+    leader = np.maximum.accumulate(np.where(first, at, 0))
+    standing = np.where(hit, place, known + leader)
+    verdicts = np.full(len(incoming), INSERTED, np.int8)
+    asked = np.flatnonzero(hit | ~first)
+    if len(asked):
+        verdicts[asked] = np.where(equal(known + asked, standing[asked]), UNCHANGED, CONFLICT)
+    return verdicts

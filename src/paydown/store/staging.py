@@ -55,9 +55,9 @@ class Staged:
         if file.path in self.made:
             self._unlink(file.path)
 
-    def read(self, files: Iterable[DataFile]) -> pa.Table:
-        """Read some of the files whole."""
-        return parquet.read(self.uri, self.table.name, list(files))
+    def read(self, files: Iterable[DataFile], *, dictionaries: bool = False) -> pa.Table:
+        """Read some of the files whole, texts by dictionaries where asked."""
+        return parquet.read(self.uri, self.table.name, list(files), dictionaries=dictionaries)
 
     def location(self, file: DataFile) -> str:
         """Give the place of one of the files."""

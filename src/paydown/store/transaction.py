@@ -34,7 +34,7 @@ class Transaction:
         """Take rows into a table of facts by their natural keys."""
         staged = self.staged(table)
         if upsert.day_partitioned(staged.table):
-            return samples.upsert(staged, rows)
+            return samples.take(staged, rows)
         return upsert.upsert(staged, rows)
 
     def replace(self, table: str, cluster: str, days: Sequence[date], rows: pa.Table) -> None:

@@ -43,7 +43,7 @@ def upsert(staged: Staged, rows: pa.Table) -> Upserted:
     """Take rows into a table that is not partitioned by day."""
     table = staged.table
     incoming = conform(table.name, rows)
-    found = _stored(staged, incoming)
+    found = stored_rows(staged, candidates(staged, incoming), incoming)
     judged = rules.judge(table, found.rows, incoming)
     changed = incoming.take(pa.array(judged.kept)) if len(judged.kept) < incoming.num_rows else incoming
     before = found.rows.take(pa.array(judged.gone))
@@ -51,19 +51,21 @@ def upsert(staged: Staged, rows: pa.Table) -> Upserted:
     counts = np.bincount(judged.verdicts, minlength=4)
     return Upserted(
         int(counts[rules.INSERTED]), int(counts[rules.REPLACED]), int(counts[rules.UNCHANGED]),
-        refused(rows, incoming, judged.verdicts == rules.CONFLICT), changed, before,
+        refused(rows, incoming, pa.array(judged.verdicts == rules.CONFLICT)), changed, before,
     )  # fmt: skip
 
 
-def refused(rows: pa.Table, incoming: pa.Table, mask: np.ndarray) -> pa.Table:
-    """Give the rows refused, with their line where it is known."""
+def refused(rows: pa.Table, incoming: pa.Table, mask: pa.Array | None = None) -> pa.Table:
+    """Give the rows refused (all of them without a mask), with their line where it is known."""
     if LINE in rows.column_names:
         incoming = incoming.append_column(LINE, rows.column(LINE))
-    return incoming.filter(pa.array(mask))
+    return incoming if mask is None else incoming.filter(mask)
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
+    """Stored rows, and where they lie."""
+
     rows: pa.Table
     """The stored rows with a key that comes in."""
     files: list[DataFile]
@@ -74,13 +76,12 @@ class _Found:
     """For each row its number in its file."""
 
 
-def _stored(staged: Staged, incoming: pa.Table) -> _Found:
-    """Find the stored rows with a key that comes in."""
+def stored_rows(staged: Staged, files: list[DataFile], incoming: pa.Table) -> Found:
+    """Find the stored rows, in some files of the table, with a key that comes in."""
     table = staged.table
-    files = candidates(staged, incoming)
     if not files or not incoming.num_rows:
         none = np.zeros(0, np.int64)
-        return _Found(stored(table.name).empty_table(), [], none, none)
+        return Found(stored(table.name).empty_table(), [], none, none)
     keys = pa.schema([stored(table.name).field(name) for name in table.key])
     places = [staged.location(file) for file in files]
     join = " AND ".join(f"s.{engine.quoted(name)} IS NOT DISTINCT FROM i.{engine.quoted(name)}" for name in table.key)
@@ -94,7 +95,7 @@ def _stored(staged: Staged, incoming: pa.Table) -> _Found:
         staged.read([files[number]]).take(pa.array(row[file == number])) for number in dict.fromkeys(file.tolist())
     ]
     found = pa.concat_tables(pieces) if pieces else stored(table.name).empty_table()
-    return _Found(found, files, file, row)
+    return Found(found, files, file, row)
 
 
 def candidates(staged: Staged, incoming: pa.Table) -> list[DataFile]:
@@ -108,7 +109,7 @@ def candidates(staged: Staged, incoming: pa.Table) -> list[DataFile]:
     return parts.touching(table, files, clusters, None)
 
 
-def _rewrite(staged: Staged, found: _Found, gone: np.ndarray, changed: pa.Table) -> None:
+def _rewrite(staged: Staged, found: Found, gone: np.ndarray, changed: pa.Table) -> None:
     """Write the rows that stand, leaving out those that they replace."""
     rest = []
     for number in dict.fromkeys(found.file[gone].tolist()):
