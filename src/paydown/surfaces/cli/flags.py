@@ -23,6 +23,9 @@ from paydown.surfaces.cli.session import session_of
 INSTANTS = {"start_ms": "--from", "end_ms": "--to", "at_ms": "--at", "since_ms": "--since"}
 """Fields that hold an instant in ms, and the flags by which people tell it."""
 
+_MS = re.compile(r", in ms( since the epoch)?\b")
+"""The unit of a field that people do not type, since flags take times in any form."""
+
 _COMMA = re.compile(r",(?![^\[]*\])")
 """A comma between values; one inside the brackets of a hostlist is part of it."""
 
@@ -114,11 +117,16 @@ def _parameter(name: str, field: FieldInfo) -> click.Parameter:
         count = -1 if shape.several else 1
         return click.Argument([name], nargs=count, required=field.is_required(), metavar=_metavar(name, shape))
     if shape.kind is bool:
-        return click.Option([f"{flag_of(name)}/--no-{flag_of(name)[2:]}", name], default=None, help=_help(field, shape))
+        return click.Option([_switch(name, field), name], is_flag=True, default=None, help=_help(field, shape))
     return click.Option(
         [flag_of(name), name], type=_type(name, shape), multiple=shape.several, help=_help(field, shape),
         required=field.is_required(), metavar=None if shape.words or name in INSTANTS else _metavar(name, shape),
     )  # fmt: skip
+
+
+def _switch(name: str, field: FieldInfo) -> str:
+    """What is on by default can be switched off as well."""
+    return f"{flag_of(name)}/--no-{flag_of(name)[2:]}" if field.default else flag_of(name)
 
 
 def flag_of(name: str) -> str:
@@ -140,13 +148,11 @@ def _metavar(name: str, shape: Shape) -> str:
 
 
 def _help(field: FieldInfo, shape: Shape) -> str:
-    told = field.description or ""
+    told = _MS.sub("", field.description or "")
     if shape.several:
         told += " May be given several times."
     default = field.get_default(call_default_factory=True) if not field.is_required() else None
-    if isinstance(default, bool):
-        return f"{told} (default: {'yes' if default else 'no'})"
-    plain = isinstance(default, str | int | float | date | Path) and default != ""
+    plain = not isinstance(default, bool) and isinstance(default, str | int | float | date | Path) and default != ""
     return f"{told} (default: {default})" if plain else told
 
 

@@ -54,7 +54,7 @@ def _module(file: Path, module: str, attribute: str) -> Iterator[Listed]:
         first = (ast.get_docstring(tree) or "").partition("\n")[0]
         default = module.rpartition(".")[2].replace("_", "-")
         told = given.get("question") or given.get("summary") or first
-        yield Listed(given.get("name", default), told, module)
+        yield Listed(given.get("name", default), told[:1].upper() + told[1:], module)
 
 
 def _given(tree: ast.Module, attribute: str) -> dict[str, str]:

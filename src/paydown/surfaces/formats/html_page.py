@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from paydown.errors import MissingExtraError
 from paydown.surfaces import charts
@@ -26,7 +27,8 @@ h1, h2 { line-height: 1.2; } .dim, .notes { color: var(--dim); } .headline { fon
 th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px solid var(--rule);
   white-space: nowrap; }
 td.figure, th.figure { text-align: right; } td.capacity { color: var(--capacity); }
-td.allocation { color: var(--allocation); } td.utilization { color: var(--utilization); } td.debt { color: var(--debt); }
+td.allocation { color: var(--allocation); } td.utilization { color: var(--utilization); }
+td.debt { color: var(--debt); }
 .picture { background: #fff; border: 1px solid var(--rule); padding: .5rem; overflow-x: auto; }
 code, pre { font-family: ui-monospace, monospace; } pre { overflow-x: auto; }
 """.strip()
@@ -35,7 +37,7 @@ code, pre { font-family: ui-monospace, monospace; } pre { overflow-x: auto; }
 
 def write(answer: Answer, layout: Layout) -> Iterator[str]:
     """Write a whole page."""
-    pictures, notes = _pictures(answer)
+    pictures, notes = _pictures(answer, layout.zone)
     yield from page(f"paydown {answer.report}", [*section(answer, layout, pictures), *noted(notes)], bool(pictures))
 
 
@@ -106,9 +108,9 @@ def _looks(role: str) -> str:
     return f"figure {role}" if role in FIGURES else "text"
 
 
-def _pictures(answer: Answer) -> tuple[list[str], list[str]]:
+def _pictures(answer: Answer, zone: ZoneInfo) -> tuple[list[str], list[str]]:
     try:
-        specs = charts.charts_of(answer)
+        specs = charts.charts_of(answer, zone)
         if specs:
             charts.bundle()
     except MissingExtraError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from paydown.surfaces.values import FIGURES, escaped, instant, shown_rows
@@ -61,14 +61,12 @@ def _notes(answer: Answer, layout: Layout) -> Iterator[str]:
 def _print_rows(console: Console, answer: Answer, layout: Layout) -> None:
     rows = answer.rows.slice(0, layout.limit) if layout.limit else answer.rows
     cells = shown_rows(answer, rows, layout.zone)
-    widths = _fitting(_natural(answer, cells), answer, layout.width)
+    widths = _fitting(answer.columns, _natural(answer, cells), layout.width)
     console.print(_table(answer, cells, widths))
-    left = [column.name for column in answer.columns[len(widths) :]]
+    left = [column.name for column, width in zip(answer.columns, widths, strict=True) if not width]
     if left:
-        console.print(
-            f"* No room for {', '.join(left)}: use a wider terminal or --format csv.", style="dim", markup=False,
-            highlight=False,
-        )  # fmt: skip
+        text = f"* No room for {', '.join(left)}: use a wider terminal or --format csv."
+        console.print(text, style="dim", markup=False, highlight=False)
 
 
 def _header(column: OutColumn) -> str:
@@ -91,22 +89,37 @@ def _natural(answer: Answer, cells: list[list[str]]) -> list[int]:
     return [max(width, *(cell_len(row[at]) for row in cells)) for at, width in enumerate(headers)]
 
 
-def _fitting(natural: list[int], answer: Answer, width: int | None) -> list[int]:
-    """Cut names before figures, which are never cut; then leave out the last columns."""
+def _fitting(columns: Sequence[OutColumn], natural: list[int], width: int | None) -> list[int]:
+    """Give each column its width, 0 to those that find no room: minor ones first, then those to the right.
+
+    Names are cut before a column goes; figures are never cut, since a figure without its end is another figure.
+    """
     if width is None:
         return natural
     least = [
-        wide if column.role in FIGURES else min(wide, _NARROWEST)
-        for wide, column in zip(natural, answer.columns, strict=True)
+        wide if column.role in FIGURES else min(wide, _NARROWEST) for wide, column in zip(natural, columns, strict=True)
     ]
-    count = max(1, max((n for n in range(len(least) + 1) if sum(least[:n]) + _PADDING * n <= width), default=1))
-    spare = width - sum(least[:count]) - _PADDING * count
-    widths = []
-    for want, has in zip(natural[:count], least[:count], strict=True):
-        given = min(want - has, max(spare, 0))
+    kept = _kept(columns, least, width)
+    spare = width - sum(least[at] + _PADDING for at in kept)
+    widths = [0] * len(natural)
+    for at in kept:
+        given = min(natural[at] - least[at], max(spare, 0))
         spare -= given
-        widths.append(has + given)
+        widths[at] = least[at] + given
     return widths
+
+
+def _kept(columns: Sequence[OutColumn], least: list[int], width: int) -> list[int]:
+    """Choose the columns that have room; the first is always among them."""
+    kept: list[int] = []
+    for minor in (False, True):
+        for at, column in enumerate(columns):
+            fits = sum(least[i] + _PADDING for i in (*kept, at)) <= width
+            if column.minor == minor and (fits or not kept):
+                kept.append(at)
+            elif column.minor == minor:
+                return sorted(kept)
+    return sorted(kept)
 
 
 def _table(answer: Answer, cells: list[list[str]], widths: list[int]) -> Table:
@@ -114,11 +127,12 @@ def _table(answer: Answer, cells: list[list[str]], widths: list[int]) -> Table:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, _PADDING, 0, 0), pad_edge=False, header_style="bold")
-    for column, width in zip(answer.columns, widths, strict=False):
+    shown = [at for at, width in enumerate(widths) if width]
+    for column, width in ((answer.columns[at], widths[at]) for at in shown):
         table.add_column(
             Text(_header(column)), width=width, no_wrap=True, overflow="ellipsis", style=STYLES.get(column.role, ""),
             justify="right" if column.role in FIGURES else "left", vertical="bottom",
         )  # fmt: skip
     for row in cells:
-        table.add_row(*(Text(cell) for cell in row[: len(widths)]))
+        table.add_row(*(Text(row[at]) for at in shown))
     return table

@@ -1,4 +1,4 @@
-"""Print the script that completes words in a shell: eval "$(paydown completion bash)"."""
+"""Print what completes words in a shell, for `eval "$(paydown completion bash)"`."""
 
 from __future__ import annotations
 

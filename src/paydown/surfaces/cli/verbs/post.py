@@ -1,0 +1,67 @@
+"""Post the ledger's days whose facts changed since they were posted."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import click
+
+from paydown.errors import UsageError
+from paydown.surfaces.cli.flags import Time
+from paydown.surfaces.cli.session import session_of
+
+_HELP = f"""{__doc__}
+
+Ingest does so by itself unless --no-post was given. With --from and --to the days of that time are posted again,
+changed or not (UTC days; for one cluster with --cluster), for example after changing the settings of the ledger.
+"""
+
+
+@click.pass_context
+def _post(context: click.Context, /, clusters: tuple[str, ...], start: str | None, end: str | None) -> None:
+    from paydown.ledger.posting import post
+    from paydown.surfaces.cli.progress import shown
+
+    session = session_of(context)
+    days = _days(start, end, session.clock())
+    store = session.app.store()
+    with shown(quiet=session.quiet) as show, session.app.executor() as executor:
+        done: Any = post(
+            store,
+            list(clusters) or None,
+            days,
+            settings=session.app.settings.ledger,
+            executor=executor,
+            progress=show,
+        )
+    click.echo(f"{done.days:,} days posted, {done.entries:,} entries, {done.cpu_s:.1f} CPU s, store {store.path}")
+
+
+def _days(start: str | None, end: str | None, now_ms: int) -> list[date] | None:
+    """Give the UTC days of a time; None: those that changed."""
+    from zoneinfo import ZoneInfo
+
+    from paydown.model.when import when
+    from paydown.model.window import from_ms
+
+    if start is None and end is None:
+        return None
+    if start is None or end is None:
+        raise UsageError("--from and --to go together: give both, or none to post what changed.")
+    first, last = (from_ms(when(text, now_ms=now_ms, zone=ZoneInfo("UTC")).ms).date() for text in (start, end))
+    if last <= first:
+        raise UsageError(f"There are no whole days from {first} to {last}; --to is the first day that is left out.")
+    return [first + timedelta(days=day) for day in range((last - first).days)]
+
+
+COMMAND = click.Command(
+    "post",
+    callback=_post,
+    help=_HELP,
+    params=[
+        click.Option(["--cluster", "clusters"], multiple=True, help="Only these clusters."),
+        click.Option(["--from", "start"], type=Time(), help="The first day to post again."),
+        click.Option(["--to", "end"], type=Time(), help="The first day not to post again."),
+    ],
+)
