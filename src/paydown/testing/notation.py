@@ -16,7 +16,7 @@ KEYWORDS = (
 )  # fmt: skip
 
 _NEXT = re.compile(rf";\s+(?=(?:{'|'.join(KEYWORDS)})\b)")
-_PAIR = re.compile(r"([a-z_]+)=(.+)", re.DOTALL)
+_PAIR = re.compile(r"([a-z_]+)=(.*)", re.DOTALL)
 _PARTS = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

@@ -425,12 +425,12 @@ def _row(found: _Cluster, statement: Statement) -> None:
         raise statement.error(f"there is no table `{name}`{near(name, tuple(FACTS))}")
     table = FACTS[name]
     statement.only(*table.names)
-    cells = {key: _cell(statement, table.by_name[key], text, found.origin) for key, text in statement.pairs.items()}
-    defaults = {"attempt": 0, "source": SOURCE, "start": found.origin}
+    defaults = {"cluster": found.cluster, "attempt": 0, "source": SOURCE, "start": found.origin}
     needed = {
         column.name: defaults[column.name] for column in table.columns if column.name in defaults and not column.null
     }
-    found.rows[name].append({**({"cluster": found.cluster} if "cluster" in table.by_name else {}), **needed, **cells})
+    given = {key: _cell(statement, table.by_name[key], text, found.origin) for key, text in statement.pairs.items()}
+    found.rows[name].append({**needed, **given})
     missing = [c.name for c in table.columns if not c.null and found.rows[name][-1].get(c.name) is None]
     if missing:
         raise statement.error(f"`{missing[0]}=` is missing")
