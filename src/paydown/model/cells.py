@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.model.instants import INSTANT, LATEST_MS, believed, instants_of_text, milliseconds
+from paydown.model.instants import INSTANT, LATEST_MS, believed, booleans, instants_of_text, milliseconds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,12 +72,6 @@ class Cells:
     """Of the kind's Arrow type; null where missing or not believed."""
     faults: tuple[Fault, ...] = ()
     """What was not believed; no row is in two of them."""
-
-
-def booleans(mask: pa.Array) -> NDArray[np.bool_]:
-    """Give an Arrow boolean array as numpy, null as false."""
-    plain: NDArray[np.bool_] = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)  # noqa: FBT003 -- Arrow's order
-    return plain
 
 
 def nulled(values: pa.Array, where: NDArray[np.bool_]) -> pa.Array:

@@ -5,13 +5,16 @@ An instant is believed from 1970 up to and including the year 2200.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from paydown.model.units import MS_PER_MINUTE
 from paydown.model.window import to_ms
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ EARLIEST_MS = 0
 LATEST_MS = to_ms(datetime(2201, 1, 1, tzinfo=UTC))
 """The first instant that is no longer believed, 2201-01-01."""
 
+_QUARTER_MS = 15 * MS_PER_MINUTE
 _SLICE = 65_536
 """Rows parsed at once: a text that Arrow cannot read costs a slow pass over its slice only."""
 
@@ -101,3 +105,48 @@ def believed(ms: pa.Array) -> NDArray[np.bool_]:
 
 def _nulls(values: pa.Array) -> NDArray[np.bool_] | None:
     return values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
+
+
+@dataclass(frozen=True)
+class LocalInstants:
+    """Local times of one time zone as instants."""
+
+    ms: pa.Array
+    """int64 milliseconds since the epoch; null where there is no time, or none that is."""
+    ambiguous: NDArray[np.bool_]
+    """Where the clock showed this time twice: the first of the two was chosen."""
+    missing: NDArray[np.bool_]
+    """Where the clock never showed this time."""
+
+
+def local_instants(local_ms: pa.Array, zone: ZoneInfo) -> LocalInstants:
+    """Turn local wall-clock times (int64 ms as if they were UTC) into instants.
+
+    Each quarter of an hour that occurs is looked up once: offsets have changed at no finer step since 1972.
+    """
+    known = booleans(local_ms.is_valid())
+    raw = local_ms.fill_null(0).to_numpy(zero_copy_only=False)
+    quarters, at = np.unique(raw // _QUARTER_MS, return_inverse=True)
+    found = np.array([_offsets(int(quarter) * _QUARTER_MS, zone) for quarter in quarters], np.int64).reshape(-1, 3)
+    offset, twice, never = found[at].T if len(at) else found.T
+    gone = (never != 0) & known
+    return LocalInstants(pa.array(raw - offset, pa.int64(), mask=~known | gone), (twice != 0) & known, gone)
+
+
+def booleans(mask: pa.Array) -> NDArray[np.bool_]:
+    """Give an Arrow boolean array as numpy, null as false."""
+    plain: NDArray[np.bool_] = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)  # noqa: FBT003 -- Arrow's order
+    return plain
+
+
+def _offsets(local_ms: int, zone: ZoneInfo) -> tuple[int, bool, bool]:
+    """Give the offset of a local time in ms, and whether the clock showed it twice, or never."""
+    if not -LATEST_MS < local_ms < 2 * LATEST_MS:
+        return 0, False, False
+    naive = datetime(1970, 1, 1) + timedelta(milliseconds=local_ms)  # noqa: DTZ001 -- a wall clock's time
+    first, second = (naive.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    if first is None or second is None:
+        return 0, False, False
+    offset = first // timedelta(milliseconds=1)
+    # A clock set forward has the smaller offset before the change; a time in the gap is after it with that offset.
+    return offset, first > second, first < second

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from paydown.errors import InputError
 from paydown.model.batch import LINE, Reject
-from paydown.model.cells import SENTENCES, Cells, Fault, booleans, cast, nulled, ratios
+from paydown.model.cells import SENTENCES, Cells, Fault, cast, nulled, ratios
 from paydown.model.facts import RATIO_SIGNALS
+from paydown.model.instants import booleans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
