@@ -178,18 +178,13 @@ def _clean(connector: Connector, batch: Batch) -> tuple[pa.Table, list[Reject]]:
 
 
 def _check_same(connector: Connector, first: Reading, second: Reading) -> None:
-    """Reading is a function of the source: the clock, chance and the order of a set have no part in it."""
+    """Hold reading to be a function of the source: the clock, chance and the order of a set have no part in it."""
     for table in first.tables.keys() | second.tables.keys():
         one, two = (reading.tables.get(table) for reading in (first, second))
-        same = one is not None and two is not None and _same_rows(one, two)
+        same = one is not None and two is not None and one.equals(two)
         _must(same, f"{connector.name} gives other rows of {table} when it reads the same source again")
     _must(first.rejects == second.rejects, f"{connector.name} gives other rejects when it reads the same source again")
     _must(first.vouches == second.vouches, f"{connector.name} vouches for something else when it reads again")
-
-
-def _same_rows(one: pa.Table, two: pa.Table) -> bool:
-    """Compare rows; NaN equals NaN."""
-    return one.schema == two.schema and bool(one.equals(two) or str(one.to_pylist()) == str(two.to_pylist()))
 
 
 def _check_filled(connector: Connector, found: Reading, _context: Context) -> None:
