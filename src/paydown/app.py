@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 CONNECTOR_PACKAGES = ("paydown.connectors", "paydown.connectors.traces")
 """Where connectors are, one file each."""
 
-REPORT_PACKAGES = ("paydown.reports",)
-"""Where reports are, one file each."""
-
 
 def system_clock() -> int:
     """Give the current instant in ms since the epoch."""
@@ -58,7 +55,9 @@ class App:
 
     def reports(self) -> Found:
         """Import every report, those of other distributions included."""
-        return _merged(REPORT_PACKAGES, "REPORT", "paydown.reports")
+        from paydown.reports.registry import found
+
+        return found()
 
     def connector(self, name: str) -> Connector:
         """Give a connector by its name."""
@@ -66,9 +65,10 @@ class App:
         return found
 
     def report(self, name: str) -> Report:
-        """Give a report by its name."""
-        found: Report = _named(self.reports(), name, "report")
-        return found
+        """Give a report by its name, importing no other."""
+        from paydown.reports.registry import report
+
+        return report(name)
 
     @contextmanager
     def executor(self) -> Iterator[Executor | None]:

@@ -156,18 +156,36 @@ def _help(field: FieldInfo, shape: Shape) -> str:
     return f"{told} (default: {default})" if plain else told
 
 
-def built(model: type[BaseModel], given: Mapping[str, Any], context: click.Context, zone: str) -> tuple[Any, list[str]]:
-    """Make the model from what the flags gave; also give the notes on how times were read."""
-    notes: list[str] = []
+@dataclass(frozen=True)
+class Given:
+    """What the flags of a command line came to."""
+
+    model: Any
+    """The model that they fill."""
+    notes: tuple[str, ...] = ()
+    """How doubtful times were read."""
+    relative: bool = False
+    """Whether a time was told by the clock (`7d`, `yesterday`)."""
+
+
+def built(model: type[BaseModel], given: Mapping[str, Any], context: click.Context, zone: str) -> Given:
+    """Make a model from what the flags gave; times are read in the time zone of that name."""
+    told: list[When] = []
+
+    def read(text: str) -> When:
+        told.append(when(text, now_ms=session_of(context).clock(), zone=zone_named(zone)))
+        return told[-1]
+
     values = {
-        name: _value(name, value, shape_of(model.model_fields[name].annotation), _reader(context, zone, notes))
+        name: _value(name, value, shape_of(model.model_fields[name].annotation), read)
         for name, value in given.items()
         if name in model.model_fields and value is not None and value != ()
     }
     try:
-        return model.model_validate(values), notes
+        made = model.model_validate(values)
     except ValidationError as error:
         raise UsageError(_told(error, model)) from None
+    return Given(made, tuple(found.note for found in told if found.note), any(found.relative for found in told))
 
 
 def _told(error: ValidationError, model: type[BaseModel]) -> str:
@@ -176,16 +194,6 @@ def _told(error: ValidationError, model: type[BaseModel]) -> str:
     for name, flag in INSTANTS.items():
         text = text.replace("--" + name.replace("_", "-"), flag)
     return text
-
-
-def _reader(context: click.Context, zone: str, notes: list[str]) -> Callable[[str], When]:
-    def read(text: str) -> When:
-        found = when(text, now_ms=session_of(context).clock(), zone=zone_named(zone))
-        if found.note:
-            notes.append(found.note)
-        return found
-
-    return read
 
 
 def _value(name: str, value: Any, shape: Shape, read: Callable[[str], When]) -> Any:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from paydown.connectors.interface import Connector
     from paydown.reports.interface import Need, Report
 
+MADE_UP = frozenset({"synthetic"})
+"""Connectors that nobody is sent to for facts that are missing: what they bring is not about a real cluster."""
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -22,17 +25,16 @@ class Missing:
     sources: tuple[str, ...]
     """The connectors that can bring the table; none for what posting makes."""
 
-    def __str__(self) -> str:
-        answer = "no answer without" if self.need.required else "less without"
-        bring = f" Bring it with: paydown ingest {' | '.join(self.sources)}." if self.sources else ""
-        return f"{self.report}: {answer} {self.need.table}. {self.need.without}{bring}"
-
 
 def missing(reports: Iterable[Report], present: Collection[str], connectors: Mapping[str, Connector]) -> list[Missing]:
     """Give what reports need and the store does not have, by report, what is required first."""
     return [
-        Missing(report.name, need, tuple(name for name, each in connectors.items() if need.table in each.tables))
+        Missing(report.name, need, _sources(need.table, connectors))
         for report in reports
         for need in sorted(report.needs, key=lambda need: not need.required)
         if need.table not in present
     ]
+
+
+def _sources(table: str, connectors: Mapping[str, Connector]) -> tuple[str, ...]:
+    return tuple(name for name, each in connectors.items() if table in each.tables and name not in MADE_UP)

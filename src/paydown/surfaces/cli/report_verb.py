@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,8 @@ import click
 from paydown.config import FORMATS
 from paydown.errors import UsageError
 from paydown.model.when import zone_named
-from paydown.surfaces.cli.flags import TIME_HELP, OneOf, built, parameters_of
+from paydown.model.window import Window, from_ms
+from paydown.surfaces.cli.flags import TIME_HELP, Given, OneOf, built, parameters_of
 from paydown.surfaces.cli.session import Session, session_of
 from paydown.surfaces.formats.layout import Layout
 from paydown.surfaces.formats.registry import MACHINE, format_for, put, save
@@ -21,6 +23,7 @@ from paydown.surfaces.values import instant
 
 if TYPE_CHECKING:
     from paydown.reports.interface import Answer, Report
+    from paydown.store.snapshot import Snapshot
     from paydown.surfaces.cli.listing import Listed
 
 
@@ -60,19 +63,40 @@ def output_options() -> list[click.Parameter]:
 
 
 def _asked(report: Report, given: dict[str, Any], context: click.Context) -> tuple[Answer, ZoneInfo]:
-    app = session_of(context).app
-    zone = given.get("timezone") or app.settings.timezone
+    session = session_of(context)
+    name = given.get("timezone") or session.app.settings.timezone
     if "timezone" in report.parameters.model_fields:
-        given = {**given, "timezone": zone}
-    parameters, notes = built(report.parameters, given, context, zone)
-    answer = report.run(app.store().snapshot(), parameters)
-    return _with_notes(answer, notes), zone_named(zone)
+        given = {**given, "timezone": name}
+    zone = zone_named(name)
+    asked = built(report.parameters, given, context, name)
+    _in_order(asked.model, zone)
+    snapshot = session.app.store().snapshot()
+    answer = report.run(snapshot, asked.model)
+    notes = [*asked.notes, *_beyond(snapshot, asked, answer.window, zone, session.clock())]
+    return replace(answer, notes=(*answer.notes, *notes)), zone
 
 
-def _with_notes(answer: Answer, notes: list[str]) -> Answer:
-    from dataclasses import replace
+def _in_order(asked: Any, zone: ZoneInfo) -> None:
+    """Windows are half-open: one that ends where it starts holds nothing."""
+    start, end = getattr(asked, "start_ms", None), getattr(asked, "end_ms", None)
+    if start is not None and end is not None and end <= start:
+        first, last = (instant(from_ms(moment), zone) for moment in (start, end))
+        raise UsageError(f"The window is empty: --from is {first}, and --to, the first instant after it, is {last}.")
 
-    return replace(answer, notes=(*answer.notes, *notes)) if notes else answer
+
+def _beyond(snapshot: Snapshot, asked: Given, window: Window, zone: ZoneInfo, now_ms: int) -> list[str]:
+    """Say so where nothing is known of the window that was asked for: most often a trace of long ago meets `7d`."""
+    from paydown.reports.parts.parameters import Parameters
+    from paydown.reports.parts.scope import scope_of
+
+    if not isinstance(asked.model, Parameters) or (asked.model.start_ms is None and asked.model.end_ms is None):
+        return []
+    known = scope_of(snapshot, Parameters(cluster=asked.model.cluster)).known
+    if known is None or (known.start_ms < window.end_ms and window.start_ms < known.end_ms):
+        return []
+    first, last = instant(known.start, zone), instant(known.end, zone)
+    now = f" Times like 7d or yesterday count from now, {instant(from_ms(now_ms), zone)}." if asked.relative else ""
+    return [f"Nothing is known of this window; the store knows {first} to {last}.{now}"]
 
 
 def _write(answer: Answer, form: str, output: str | None, limit: int | None, zone: ZoneInfo, session: Session) -> None:

@@ -78,13 +78,13 @@ def _ingest(connector: Connector, given: dict[str, Any], context: click.Context)
     session = session_of(context)
     app = session.app
     zone = given.get("timezone") or app.settings.timezone
-    settings, notes = built(connector.settings, given, context, zone)
+    asked = built(connector.settings, given, context, zone)
     _zone_exists(zone)
     with shown(quiet=session.quiet) as show, app.executor() if given.get("post") else nullcontext() as executor:
         done = ingest(
             app.store(create=True),
             connector,
-            settings,
+            asked.model,
             Context(given.get("cluster"), zone, show),
             post=bool(given.get("post")),
             strict=bool(given.get("strict")),
@@ -93,7 +93,7 @@ def _ingest(connector: Connector, given: dict[str, Any], context: click.Context)
             progress=show,
             clock=session.clock,
         )
-    tell(done, session, posted=bool(given.get("post")), notes=tuple(notes))
+    tell(done, session, posted=bool(given.get("post")), notes=asked.notes)
 
 
 def _zone_exists(zone: str) -> None:

@@ -1,0 +1,88 @@
+"""The page and the headline of a demonstration, both from the answers of ordinary reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paydown.surfaces import charts
+from paydown.surfaces.formats.html_page import noted, page, picture, safe, table
+
+if TYPE_CHECKING:
+    from paydown.reports.interface import Answer
+    from paydown.surfaces.formats.layout import Layout
+
+UNITS = {"gpu": "GPU-hours", "cpu": "core-hours"}
+"""The hours of the TRES that are shown."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a demonstration shows."""
+
+    debt: Answer
+    """The debt, one row for each TRES."""
+    debtors: Answer
+    """The largest debtors."""
+    timeline: Answer
+    """The picture's figures."""
+
+
+def headline(shown: Shown) -> list[tuple[str, str]]:
+    """Give the headline: what is told of each TRES, as a name and a sentence."""
+    lines = []
+    for row in shown.debt.rows.to_pylist():
+        unit = UNITS[row["tres"]]
+        lines += [(f"{row['tres']} {name}", told) for name, told in _told(row, unit)]
+    return lines
+
+
+def _told(row: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
+    yield "capacity", f"{_hours(row['reported_hours'])} {unit}"
+    yield "allocation", f"{_hours(row['allocated_hours'])} {unit}, {_share(row['allocated_share'])} of the capacity"
+    yield "utilization", f"{_hours(row['used_hours'])} {unit}, {_share(row['used_share'])} of the allocation"
+    yield (
+        "debt",
+        (
+            f"{_hours(row['debt_hours'])} {unit}, {_share(row['debt_share'])} of the allocation: "
+            f"{_hours(row['inactive_hours'])} inactive, {_hours(row['underused_hours'])} underused "
+            f"(at most {_hours(row['debt_max_hours'])} with what is unobserved)"
+        ),
+    )
+    yield "coverage", f"{_share(row['observed_share'])} of the allocation is observed"
+
+
+def _hours(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.0f}"
+
+
+def _share(value: float | None) -> str:
+    return "an unknown share" if value is None else f"{value:.1%}"
+
+
+def html(shown: Shown, layout: Layout, following: Sequence[str]) -> Iterator[str]:
+    """Write the page: the picture, the headline, the debtors, and what to run next."""
+    yield from page("Paydown: capacity, allocation, utilization", list(_body(shown, layout, following)), drawn=True)
+
+
+def _body(shown: Shown, layout: Layout, following: Sequence[str]) -> Iterator[str]:
+    window = shown.debt.window
+    yield "<h1>Capacity, allocation, utilization</h1>\n"
+    yield f'<p class="dim">A synthetic cluster, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}.</p>\n'
+    yield '<div class="wide"><table><tbody>\n'
+    for name, told in headline(shown):
+        yield f'<tr><th scope="row">{safe(name)}</th><td>{safe(told)}</td></tr>\n'
+    yield "</tbody></table></div>\n"
+    for place, (spec, told) in enumerate(charts.charts_of(shown.timeline, layout.zone)):
+        yield f"<h2>{safe(told)}</h2>\n"
+        yield picture(spec, place, told)
+    yield "<h2>The largest debtors</h2>\n"
+    yield from table(shown.debtors, layout)
+    yield from noted(tuple(dict.fromkeys((*shown.debt.notes, *shown.debtors.notes))))
+    yield "<h2>Next</h2>\n<pre>" + safe_lines(following) + "</pre>\n"
+
+
+def safe_lines(lines: Sequence[str]) -> str:
+    """Take their meaning from lines, and keep them lines."""
+    return "\n".join(safe(line) for line in lines)
