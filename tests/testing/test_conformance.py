@@ -153,6 +153,12 @@ def test_faults_of_what_it_gives(tmp_path, items, message):
         check(connector(*items), tmp_path)
 
 
+def test_a_sample_told_twice_is_allowed(tmp_path):
+    sample = {"cluster": ["c"], "node": ["n1"], "gpu": ["0"], "start": [START], "duration_ms": [1], "power_w": [7.0]}
+    told = batch("gpu_samples", sample)
+    check(connector(told, told, VOUCH, tables=("gpu_samples",)), tmp_path)
+
+
 def test_jobs_that_are_not_in_a_short_window_are_allowed(tmp_path):
     check(connector(jobs(), held(job_id=["2"]), VOUCH), tmp_path, orphans=True)
 
