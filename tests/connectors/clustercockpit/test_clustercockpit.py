@@ -7,7 +7,8 @@ from collections import defaultdict
 
 import pytest
 
-from paydown.connectors.clustercockpit import CONNECTOR, STATES, Settings
+from paydown.connectors.clustercockpit import CONNECTOR, Settings
+from paydown.connectors.clustercockpit.states import STATES
 from paydown.connectors.interface import Context
 from paydown.errors import InputError
 from paydown.model.batch import Batch, Reject, Vouch
