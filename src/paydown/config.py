@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from paydown.errors import PaydownError, UsageError
 from paydown.ledger.settings import LedgerSettings
+from paydown.model.nearest import suggestion
 from paydown.model.when import zone_named
 
 Format = Literal["table", "json", "csv", "parquet", "markdown", "html"]
 """How an answer is written."""
-
-FORMATS: tuple[str, ...] = get_args(Format)
-"""Every format by name."""
 
 STORE_VARIABLE = "PAYDOWN_STORE"
 """The environment variable that names the store; `--store` is stronger, the file weaker."""
@@ -137,13 +134,6 @@ def _sentence(found: Any, model: type[BaseModel], prefix: str) -> str:
     message = str(found["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     told = f"{key} must be {message}" if str(found["msg"]).startswith("Input should be ") else f"{key}: {message}"
     return told if told.endswith((".", "?")) else f"{told}."
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """End a sentence on an unknown word: with the nearest known one, else with all of them."""
-    names = sorted(known)
-    close = get_close_matches(word, names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(names)}." if names else "."
 
 
 def _siblings(model: type[BaseModel], where: tuple[int | str, ...]) -> list[str]:

@@ -125,7 +125,7 @@ def test_a_table_shows_the_first_rows_and_says_how_many_there_are(fake, run_repo
 
 def test_an_empty_answer_says_so(fake, run_report):
     report = fake.report_of(lambda _, asked: fake.answer_of(asked, fake.ROWS.slice(0, 0)))
-    assert "No rows from 1970-01-01T00:00:00Z to" in run_report(report=report).out
+    assert "No rows: 1970-01-01T00:00:00Z to" in run_report(report=report).out
 
 
 @pytest.mark.parametrize(("name", "start"), [("x.md", "## fake"), ("x.html", "<!doctype"), ("x.txt", "A headline")])

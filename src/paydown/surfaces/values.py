@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from paydown.model.window import Window
     from paydown.reports.interface import Answer, OutColumn
 
 MISSING = "-"
@@ -41,6 +42,12 @@ def instant(moment: datetime, zone: ZoneInfo) -> str:
     local = moment.astimezone(zone)
     text = local.isoformat(timespec="milliseconds" if local.microsecond else "seconds")
     return text.removesuffix("+00:00") + "Z" if zone.key == "UTC" else text
+
+
+def span(window: Window, zone: ZoneInfo) -> str:
+    """Write a window: its two instants, or the one where it has no length."""
+    start, end = (instant(moment, zone) for moment in (window.start, window.end))
+    return f"{start} to {end}" if window.length_ms else start
 
 
 def plain(value: Any, zone: ZoneInfo) -> Any:

@@ -81,9 +81,14 @@ def extensions(app: App) -> Iterator[Finding]:
 
 def store(opened: Store) -> Iterator[Finding]:
     """Look at the store's place, layout and size."""
+    from paydown.store import filesystem
+
     marker = opened.marker
     snapshot = opened.snapshot()
     yield Finding("store", "place", "ok", opened.path)
+    kind = filesystem.kind(opened.path)
+    shared = "shared: writers are told apart by a lease file, not by the kernel" if filesystem.shared(kind) else "local"
+    yield Finding("store", "file system", "ok", f"{kind or 'unknown'}, {shared}")
     yield Finding("store", "layout", "ok", f"version {marker.layout}, made {marker.created}, id {marker.id}")
     yield Finding("store", "state", "ok", f"{snapshot.version:,} commits")
     clusters = snapshot.clusters()

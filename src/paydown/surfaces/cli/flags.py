@@ -11,63 +11,20 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import click
-from click.shell_completion import CompletionItem
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from paydown.config import complaint, suggestion
+from paydown.config import complaint
 from paydown.errors import UsageError
 from paydown.model.when import FORMS, When, when, zone_named
 from paydown.surfaces.cli.session import session_of
+from paydown.surfaces.cli.words import COMMA, OneOf, Time
 
 INSTANTS = {"start_ms": "--from", "end_ms": "--to", "at_ms": "--at", "since_ms": "--since"}
 """Fields that hold an instant in ms, and the flags by which people tell it."""
 
 _MS = re.compile(r", in ms( since the epoch)?\b")
 """The unit of a field that people do not type, since flags take times in any form."""
-
-_COMMA = re.compile(r",(?![^\[]*\])")
-"""A comma between values; one inside the brackets of a hostlist is part of it."""
-
-
-class OneOf(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A word of a closed set, which knows what a misspelt one was meant to be."""
-
-    name = "word"
-
-    def __init__(self, words: Iterable[str]) -> None:
-        self.words = tuple(words)
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - as click calls it
-        """Show the words themselves."""
-        return "|".join(self.words)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Accept a word, or several with commas between where the flag takes several."""
-        parts = _COMMA.split(value) if param is not None and param.multiple else [value]
-        for part in parts:
-            if part not in self.words:
-                self.fail(f"{part!r} is none of them{suggestion(part, self.words)}", param, ctx)
-        return value
-
-    def shell_complete(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - as click calls it
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """Complete a word."""
-        return [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
-
-
-class Time(click.ParamType):  # type: ignore[type-arg]  # as OneOf
-    """An instant in any form that `paydown.model.when` reads."""
-
-    name = "time"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - as click calls it
-        """Show what is wanted."""
-        return "TIME"
 
 
 @dataclass(frozen=True)
@@ -206,7 +163,7 @@ def _value(name: str, value: Any, shape: Shape, read: Callable[[str], When]) -> 
     if shape.pairs:
         return dict(_pair(name, text) for text in value)
     if shape.several and isinstance(value, tuple) and shape.kind is not Path:
-        return tuple(part.strip() for text in value for part in _COMMA.split(text) if part.strip())
+        return tuple(part.strip() for text in value for part in COMMA.split(text) if part.strip())
     return value
 
 

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from paydown.config import FORMATS
 from paydown.errors import UsageError
 from paydown.model.when import zone_named
 from paydown.model.window import Window, from_ms
-from paydown.surfaces.cli.flags import TIME_HELP, Given, OneOf, built, parameters_of
+from paydown.surfaces.cli.flags import TIME_HELP, Given, built, parameters_of
 from paydown.surfaces.cli.session import Session, session_of
+from paydown.surfaces.cli.words import output_options
 from paydown.surfaces.formats.layout import Layout
 from paydown.surfaces.formats.registry import MACHINE, format_for, put, save
 from paydown.surfaces.values import instant
@@ -42,24 +42,12 @@ def verb_of(report: Report) -> click.Command:
         session = session_of(context)
         form = format_for(form, output, session.app.settings.format)
         answer, zone = _asked(report, given, context)
-        _write(answer, form, output, given.get("limit"), zone, session)
+        deliver(answer, form, output, given.get("limit"), zone, session)
 
     return click.Command(
         report.name, callback=call, help=f"{report.question}\n\n{TIME_HELP}", short_help=report.question,
         params=[*parameters_of(report.parameters), *output_options()],
     )  # fmt: skip
-
-
-def output_options() -> list[click.Parameter]:
-    """Give the flags on how an answer is written."""
-    return [
-        click.Option(
-            ["--format", "form"], type=OneOf(FORMATS), help="How it is written; else by the ending of --output."
-        ),
-        click.Option(
-            ["--output", "-o", "output"], metavar="FILE", help="Write to a file, which is replaced as a whole."
-        ),
-    ]
 
 
 def _asked(report: Report, given: dict[str, Any], context: click.Context) -> tuple[Answer, ZoneInfo]:
@@ -99,7 +87,11 @@ def _beyond(snapshot: Snapshot, asked: Given, window: Window, zone: ZoneInfo, no
     return [f"Nothing is known of this window; the store knows {first} to {last}.{now}"]
 
 
-def _write(answer: Answer, form: str, output: str | None, limit: int | None, zone: ZoneInfo, session: Session) -> None:
+def deliver(answer: Answer, form: str, output: str | None, limit: int | None, zone: ZoneInfo, session: Session) -> None:
+    """Write an answer as asked: to a file or to stdout, with what people are told beside it on stderr.
+
+    `limit` is what was asked for (None: nothing, so that a table shows as many rows as the settings say).
+    """
     store = session.app.store_path
     heading = heading_of(answer, zone, store)
     if form in MACHINE or output:
@@ -120,8 +112,7 @@ def _write(answer: Answer, form: str, output: str | None, limit: int | None, zon
 
 def heading_of(answer: Answer, zone: ZoneInfo, store: str) -> str:
     """Say which report it is, of which window, from which store."""
-    start, end = (instant(moment, zone) for moment in (answer.window.start, answer.window.end))
-    return f"{answer.report}: {start} to {end}, {zone.key}, store {store}"
+    return f"{answer.report}: {span(answer.window, zone)}, {zone.key}, store {store}"
 
 
 def layout_for(form: str, output: str | None, limit: int, zone: ZoneInfo, store: str) -> Layout:

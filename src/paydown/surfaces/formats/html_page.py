@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from paydown.errors import MissingExtraError
 from paydown.surfaces import charts
-from paydown.surfaces.values import FIGURES, escaped, instant, shown_rows
+from paydown.surfaces.values import FIGURES, escaped, shown_rows, span
 
 if TYPE_CHECKING:
     from paydown.reports.interface import Answer
@@ -55,9 +55,10 @@ def page(title: str, body: Sequence[str], drawn: bool) -> Iterator[str]:  # noqa
 
 def section(answer: Answer, layout: Layout, pictures: Sequence[str] = ()) -> Iterator[str]:
     """Write one answer: heading, headline, pictures, table, notes, further tables."""
-    start, end = (instant(moment, layout.zone) for moment in (answer.window.start, answer.window.end))
     yield f"<h1>{safe(answer.report)}</h1>\n"
-    yield f'<p class="dim">{safe(start)} to {safe(end)}' + (f" &middot; {safe(layout.store)}" if layout.store else "")
+    yield f'<p class="dim">{safe(span(answer.window, layout.zone))}' + (
+        f" &middot; {safe(layout.store)}" if layout.store else ""
+    )
     yield "</p>\n"
     yield from (f'<p class="headline">{safe(sentence)}</p>\n' for sentence in answer.headline)
     yield from pictures

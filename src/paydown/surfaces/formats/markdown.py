@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from paydown.surfaces.formats.layout import Layout
-from paydown.surfaces.values import FIGURES, escaped, instant, shown_rows
+from paydown.surfaces.values import FIGURES, escaped, shown_rows, span
 
 if TYPE_CHECKING:
     from paydown.reports.interface import Answer
@@ -19,8 +19,7 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]#|~$!])")
 def write(answer: Answer, layout: Layout) -> Iterator[str]:
     """Write an answer and its further tables."""
     yield f"## {safe(answer.report)}\n\n"
-    start, end = (instant(moment, layout.zone) for moment in (answer.window.start, answer.window.end))
-    yield f"From {start} to {end}" + (f", store {safe(layout.store)}" if layout.store else "") + ".\n\n"
+    yield span(answer.window, layout.zone) + (f", store {safe(layout.store)}" if layout.store else "") + ".\n\n"
     yield from (f"{safe(sentence)}\n\n" for sentence in answer.headline)
     yield from _table(answer, layout)
     yield from (f"- {safe(note)}\n" for note in answer.notes)

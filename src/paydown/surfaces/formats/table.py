@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from paydown.surfaces.values import FIGURES, escaped, instant, shown_rows
+from paydown.surfaces.values import FIGURES, escaped, shown_rows, span
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +51,7 @@ def _console(layout: Layout) -> Console:
 def _notes(answer: Answer, layout: Layout) -> Iterator[str]:
     total = answer.rows.num_rows
     if not total:
-        start, end = (instant(moment, layout.zone) for moment in (answer.window.start, answer.window.end))
-        yield f"No rows from {start} to {end}."
+        yield f"No rows: {span(answer.window, layout.zone)}."
     if layout.limit and total > layout.limit:
         yield f"{layout.limit} of {total:,} rows; --limit 0 shows all."
     yield from answer.notes

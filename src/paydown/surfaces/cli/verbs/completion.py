@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from paydown.errors import UsageError
-from paydown.surfaces.cli.flags import OneOf
+from paydown.surfaces.cli.words import OneOf
 
 SHELLS = ("bash", "zsh", "fish")
 """The shells that words can be completed in."""

@@ -12,8 +12,8 @@ import click
 from paydown.errors import PaydownError
 from paydown.surfaces.cli import examine
 from paydown.surfaces.cli.examine import Finding
-from paydown.surfaces.cli.flags import OneOf
 from paydown.surfaces.cli.session import Session, session_of
+from paydown.surfaces.cli.words import OneOf
 
 _HELP = f"""{__doc__}
 

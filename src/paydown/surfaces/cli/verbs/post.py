@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from paydown.errors import UsageError
-from paydown.surfaces.cli.flags import Time
 from paydown.surfaces.cli.session import session_of
+from paydown.surfaces.cli.words import Time
 
 _HELP = f"""{__doc__}
 
