@@ -19,7 +19,7 @@ from paydown.surfaces.cli.session import Session, session_of
 from paydown.surfaces.cli.words import output_options
 from paydown.surfaces.formats.layout import Layout
 from paydown.surfaces.formats.registry import MACHINE, format_for, put, save
-from paydown.surfaces.values import instant
+from paydown.surfaces.values import instant, span
 
 if TYPE_CHECKING:
     from paydown.reports.interface import Answer, Report
