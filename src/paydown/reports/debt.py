@@ -1,0 +1,170 @@
+"""The computational debt of clusters: what is paid for and does not compute, in hours, equivalent GPUs and shares.
+
+## What it answers
+
+Where the capacity goes that does not end in computation, never as one ratio alone:
+
+- **not held**: nobody held it (idle, blocked, down, planned_down), as hours and as a share of the capacity reported;
+- **inactive** (hard debt): held, and quiet for at least the inactivity span;
+- **underused** (soft debt): held and active, below full use;
+- **lost**: used, by attempts that failed, were preempted or requeued; part of used, not of debt;
+- **unobserved**: held, and no sample says what it did. Never debt and never use: the truth lies between
+  `debt_hours` and `debt_max_hours`.
+
+Computational debt is inactive + underused of GPUs and CPUs (docs/spec/ledger.md, section 2).
+
+## How to read it
+
+One row for each cut and TRES (without --tres: gpu, or cpu where no GPU is known), the largest debt first: rankings are
+by hours, never by counts of jobs. `debt_equivalent` is how many whole GPUs (cores) the debt would be over the time
+covered. Shares of debt are of what was held, weighted by hours. The change compares with the window of the same length
+before; it is null where no source covers all of that. By day, week or month it compares with the cell before.
+
+## Examples
+
+```
+paydown debt
+paydown debt --by account --from 2024-05-01 --to 2024-06-01
+paydown debt --by user --by partition --limit 20
+paydown debt --by week --tres gpu --tres cpu --timezone Europe/Berlin
+```
+
+## Caveats
+
+Without an inventory (table nodes) what is not held is null, never zero, and a note says so. Cut or filtered by what
+only holders have (account, team, user, job ...), what is not held is null as well: nobody held it. Memory held and not
+used is shown as underused; it is no part of the headline, so `debt_hours` of memories is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from paydown.model.units import MS_PER_HOUR, TRES
+from paydown.reports.interface import Answer, Need, Report
+from paydown.reports.parts.answers import answer
+from paydown.reports.parts.balance import balance, exactly, hours
+from paydown.reports.parts.cuts import SHARED, Cut, chosen
+from paydown.reports.parts.debt_columns import columns
+from paydown.reports.parts.debt_headline import headline
+from paydown.reports.parts.earlier import Earlier, earlier
+from paydown.reports.parts.filters import GONE, headline_tres, ledger_filters
+from paydown.reports.parts.known import known
+from paydown.reports.parts.lengths import lengths
+from paydown.reports.parts.parameters import LedgerParameters
+from paydown.reports.parts.scope import Scope, scope_of
+from paydown.reports.parts.statement import Statement, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from paydown.reports.parts.postings import Filters
+    from paydown.store.snapshot import Snapshot
+
+INDEBTED = "tres IN ('gpu', 'cpu')"
+"""The TRES of which debt is counted (docs/spec/ledger.md, section 2)."""
+
+SQL = """{balance},
+debts AS (SELECT *, CASE WHEN {indebted} THEN inactive + underused END AS debt FROM balance),
+compared AS (SELECT d.*, {before} AS debt_before FROM debts d {join})
+SELECT {keys},
+    {figures},
+    {debt} AS debt_hours,
+    {debt_max} AS debt_max_hours,
+    {debt} / (l.ms / {hour}) AS debt_equivalent,
+    {not_held} / (l.ms / {hour}) AS not_held_equivalent,
+    CAST(not_held AS DOUBLE) / nullif(reported, 0) AS not_held_share,
+    CAST(allocated AS DOUBLE) / nullif(reported, 0) AS allocated_share,
+    CAST(used AS DOUBLE) / nullif(allocated, 0) AS used_share,
+    CAST(lost AS DOUBLE) / nullif(allocated, 0) AS lost_share,
+    CAST(inactive AS DOUBLE) / nullif(allocated, 0) AS inactive_share,
+    CAST(underused AS DOUBLE) / nullif(allocated, 0) AS underused_share,
+    CAST(debt AS DOUBLE) / nullif(allocated, 0) AS debt_share,
+    1 - CAST(unobserved AS DOUBLE) / nullif(allocated, 0) AS observed_share,
+    {debt_before} AS debt_before_hours,
+    {debt_change} AS debt_change_hours,
+    {amounts}
+FROM compared {lengths}
+ORDER BY {order}
+"""
+
+FIGURES = (
+    "reported", "not_held", "idle", "blocked", "down", "planned_down", "allocated", "used", "lost", "inactive",
+    "underused", "unobserved",
+)  # fmt: skip
+"""The amounts shown in hours, in the order of the columns."""
+
+
+def run(snapshot: Snapshot, asked: LedgerParameters) -> Answer:
+    """Work out the debt by the cuts asked for."""
+    scope = scope_of(snapshot, asked)
+    filters = ledger_filters(scope, asked)
+    tres = headline_tres(scope, filters, asked.tres)
+    cuts = chosen(asked.by, SHARED)
+    beside = known(scope, filters, tres)
+    compared = earlier(scope, cuts, {**filters, "tres": tres})
+    rows = _rows(scope, cuts, {**filters, "tres": tres}, compared)
+    held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
+    notes = [*scope.notes, *beside.notes, *compared.notes, *([GONE] * held_alone)]
+    found = answer("debt", scope, asked, columns(cuts, exact=asked.exact), rows, coverage=beside.coverage, notes=notes)
+    return headline(found, [beside.totals[name] for name in tres if name in beside.totals])
+
+
+def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, compared: Earlier) -> pa.Table:
+    statement = Statement()
+    keys = ", ".join(quoted(name) for name in dict.fromkeys([*(cut.name for cut in cuts), "tres"]))
+    text = SQL.format(
+        balance=balance(scope, statement, cuts, filters),
+        indebted=INDEBTED,
+        before=compared.sql,
+        join=compared.join,
+        keys=keys,
+        figures=",\n    ".join(f"{hours(name)} AS {name}_hours" for name in FIGURES),
+        amounts=",\n    ".join(f"{exactly(name)} AS {name}_amount" for name in (*FIGURES, "debt")),
+        debt=hours("debt"),
+        debt_max=hours("debt + unobserved"),
+        not_held=hours("not_held"),
+        debt_before=hours("debt_before"),
+        debt_change=hours("debt - debt_before"),
+        lengths=lengths(scope, statement, cuts, "compared"),
+        hour=float(MS_PER_HOUR),
+        order=_order(cuts),
+    )
+    statement.tables.update(compared.tables)
+    return scope.query(text, statement, scope.window)
+
+
+def _order(cuts: Sequence[Cut]) -> str:
+    times = [f"{quoted(cut.name)}" for cut in cuts if cut.unit]
+    rest = [f"{quoted(cut.name)} NULLS LAST" for cut in cuts if not cut.unit]
+    place = f"list_position([{', '.join(repr(name) for name in TRES)}], tres)"
+    return ", ".join([*times, place, "debt DESC NULLS LAST", *rest])
+
+
+REPORT = Report(
+    name="debt",
+    question="How much is paid for and does not compute: not held, inactive, underused, lost, and not known?",
+    parameters=LedgerParameters,
+    needs=(
+        Need("daily", "There is nothing to show: no day is posted.", required=True),
+        Need(
+            "entries", "Windows that do not begin and end at midnight UTC, and buckets, cannot be shown.", required=True
+        ),
+        Need(
+            "nodes", "What nobody holds (not_held, idle, blocked, down, planned_down) is null: capacity is not known."
+        ),
+        Need("allocations", "What is held, and with it the debt, is not known."),
+        Need(
+            "gpu_samples", "What is held of GPUs is unobserved, unless job_usage has it: debt has no lower bound but 0."
+        ),
+        Need("host_samples", "What is held of CPUs and memory is unobserved, unless job_usage has it."),
+        Need(
+            "jobs", "Used by attempts that failed (lost) cannot be told from the rest; job name, state, kind are null."
+        ),
+        Need("node_states", "Capacity that was down is counted as idle."),
+        Need("identities", "Person keys stand in place of names, and teams are null."),
+        Need("sources", "Whether the window before is covered is not known, so no change is given."),
+    ),
+    run=run,
+)

@@ -1,0 +1,166 @@
+"""The accountant's view of the ledger: how much of each TRES stands in each category, cut by anything.
+
+## What it answers
+
+Where every unit of capacity went. The categories are a closed set (docs/spec/ledger.md, section 2). To the integer,
+`reported = down + planned_down + idle + blocked + allocated`, and
+`allocated = used + inactive + underused + unobserved`. The line `allocated` is the sum of its four parts;
+`overcommitted` stands beside both.
+
+## How to read it
+
+One row for each cut, TRES and category. Different TRES are never added: they have different units. `hours` are
+GPU-hours, core-hours or GiB-hours; with --exact, `amount` holds the exact integer in milli-GPU x ms, milli-CPU x ms or
+MiB x ms. A category without a row was not posted for that cut: `paydown coverage` says whether that means nothing or
+not known.
+
+## Examples
+
+```
+paydown ledger
+paydown ledger --by account --tres gpu --from 2024-05-01 --to 2024-06-01
+paydown ledger --by day --by detail --category used --category inactive
+paydown ledger --by job_id --account physics --exact --format json
+```
+
+## Caveats
+
+The window is widened to the five-minute grid. By `partition`, what is held goes to the job's partition, what nobody
+holds to all partitions of its node as one text. By `node_partition` a node counts in each of its partitions, so these
+rows overlap and must not be totalled. With a filter or cut by what only holders have (account, user, job ...)
+unallocated capacity stands in rows where that is null, or is filtered out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from paydown.model.entries import ALLOCATED, UNALLOCATED
+from paydown.model.units import TRES
+from paydown.reports.interface import Answer, Need, OutColumn, Report
+from paydown.reports.parts.answers import answer
+from paydown.reports.parts.balance import cells, exactly, hours
+from paydown.reports.parts.cuts import CUTS, Cut, chosen
+from paydown.reports.parts.filters import ledger_filters
+from paydown.reports.parts.known import known
+from paydown.reports.parts.parameters import LedgerParameters
+from paydown.reports.parts.scope import Scope, scope_of
+from paydown.reports.parts.statement import Statement, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from paydown.store.snapshot import Snapshot
+
+Category = Literal[
+    "reported", "down", "planned_down", "idle", "blocked", "allocated", "used", "inactive", "underused", "unobserved",
+    "overcommitted",
+]  # fmt: skip
+
+ORDER = ("reported", *UNALLOCATED, "allocated", *ALLOCATED, "overcommitted")
+"""The order in which categories are shown: from the whole to its parts."""
+
+SQL = """{cells},
+lines AS (
+    SELECT * FROM cells
+    UNION ALL BY NAME
+    SELECT {plain}, 'allocated' AS category, sum(amount) AS amount FROM cells
+    WHERE category IN ({allocated}) GROUP BY ALL
+)
+SELECT {keys}, {hours} AS hours, {amount} AS amount
+FROM (SELECT {keys}, sum(amount) AS amount FROM lines GROUP BY ALL)
+{where}
+ORDER BY {order}
+"""
+
+
+class LedgerQuestion(LedgerParameters):
+    """What the ledger can be asked."""
+
+    category: tuple[Category, ...] = Field((), description="Only these categories; allocated is the sum of its parts.")
+
+
+def run(snapshot: Snapshot, asked: LedgerQuestion) -> Answer:
+    """Sum the ledger by the cuts asked for, TRES and category."""
+    scope = scope_of(snapshot, asked)
+    cuts = chosen(["tres", "category", *asked.by], tuple(CUTS))
+    shown = _shown(cuts)
+    filters = ledger_filters(scope, asked)
+    if asked.tres:
+        filters["tres"] = asked.tres
+    rows = _rows(scope, shown, filters, asked)
+    beside = known(scope, filters, asked.tres)
+    return answer(
+        "ledger", scope, asked, _columns(shown, exact=asked.exact), rows, coverage=beside.coverage,
+        notes=[*scope.notes, *beside.notes, *_overlap(cuts)],
+    )  # fmt: skip
+
+
+def _shown(cuts: Sequence[Cut]) -> list[Cut]:
+    """Put the cuts asked for first, TRES and category last."""
+    last = ("tres", "category", "detail", "basis", "signal")
+    return [*(cut for cut in cuts if cut.name not in last), *(CUTS[n] for n in last if CUTS[n] in cuts)]
+
+
+def _rows(scope: Scope, cuts: Sequence[Cut], filters: dict[str, Sequence[object]], asked: LedgerQuestion) -> pa.Table:
+    statement = Statement()
+    keys = [quoted(cut.name) for cut in cuts]
+    plain = [quoted(cut.name) for cut in cuts if cut.name not in {"category", "detail"}]
+    text = SQL.format(
+        cells=cells(scope, statement, cuts, filters),
+        keys=", ".join(keys),
+        plain=", ".join(plain),
+        allocated=_listed(ALLOCATED),
+        hours=hours("amount"),
+        amount=exactly("amount"),
+        where=f"WHERE {statement.one_of('category', asked.category)}" if asked.category else "",
+        order=", ".join(_order(cut) for cut in cuts),
+    )
+    return scope.query(text, statement, scope.window)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _order(cut: Cut) -> str:
+    if cut.name in {"tres", "category"}:
+        return f"list_position([{_listed(ORDER if cut.name == 'category' else tuple(TRES))}], {cut.name})"
+    return f"{quoted(cut.name)} NULLS LAST"
+
+
+def _overlap(cuts: Sequence[Cut]) -> list[str]:
+    overlaps = any(cut.name == "node_partition" for cut in cuts)
+    return ["Nodes of several partitions count in each of them: these rows overlap, never total them."] * overlaps
+
+
+def _columns(cuts: Sequence[Cut], *, exact: bool) -> list[OutColumn]:
+    columns = [cut.column for cut in cuts]
+    columns.append(OutColumn("hours", "GPU-hours, core-hours or GiB-hours", "How much, by the row's TRES.", "number"))
+    if exact:
+        unit = "milli-GPU x ms, milli-CPU x ms or MiB x ms"
+        columns.append(OutColumn("amount", unit, "How much, exactly, as the ledger holds it.", "number"))
+    return columns
+
+
+REPORT = Report(
+    name="ledger",
+    question="How much of each TRES stands in each category of the ledger, by any cut?",
+    parameters=LedgerQuestion,
+    needs=(
+        Need("daily", "There is nothing to show: no day is posted.", required=True),
+        Need(
+            "entries", "Windows that do not begin and end at midnight UTC, and buckets, cannot be shown.", required=True
+        ),
+        Need("nodes", "Capacity and what nobody holds (reported, idle, blocked, down, planned_down) are not known."),
+        Need("allocations", "What is held is not known."),
+        Need("gpu_samples", "The use of GPUs is unobserved, unless job_usage has it."),
+        Need("host_samples", "The use of CPUs and memory is unobserved, unless job_usage has it."),
+        Need("jobs", "Job name, state, kind, QOS and array are null."),
+        Need("identities", "Person keys stand in place of names, and teams are null."),
+    ),
+    run=run,
+)

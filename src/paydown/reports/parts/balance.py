@@ -1,0 +1,105 @@
+"""The ledger's categories side by side: one row for each cell and TRES, null where a category cannot be stated there.
+
+`reported` and the unallocated categories exist only where an inventory and the allocations are both known
+(docs/spec/ledger.md, section 1.2). A cell that has neither is not an empty cell: its figures are null, not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paydown.model.entries import ALLOCATED, UNALLOCATED
+from paydown.model.units import TRES
+from paydown.reports.parts.cuts import Cut
+from paydown.reports.parts.joins import fine, joined, selected
+from paydown.reports.parts.postings import Filters, postings
+from paydown.reports.parts.scope import Scope
+from paydown.reports.parts.statement import Statement, quoted
+
+AMOUNTS = (
+    "reported", "not_held", *UNALLOCATED, "allocated", *ALLOCATED, "lost", "overcommitted",
+)  # fmt: skip
+"""The columns of a balance: exact amounts."""
+
+_NOT_FREE = ", ".join(f"'{name}'" for name in (*ALLOCATED, "overcommitted"))
+
+
+def _any(names: Sequence[str]) -> str:
+    return f"coalesce({', '.join(names)})"
+
+
+def _total(names: Sequence[str]) -> str:
+    return " + ".join(f"coalesce({name}, 0)" for name in names)
+
+
+def _sums() -> str:
+    plain = [
+        f"sum(amount) FILTER (WHERE category = '{name}') AS {name}"
+        for name in ("reported", *UNALLOCATED, *ALLOCATED, "overcommitted")
+    ]
+    return ", ".join([*plain, "sum(amount) FILTER (WHERE category = 'used' AND detail = 'lost') AS lost"])
+
+
+BALANCE = f"""
+sums AS (SELECT {{keys}}, {_sums()} FROM cells GROUP BY {{keys}}),
+totals AS (
+    SELECT *,
+        CASE WHEN {_any(UNALLOCATED)} IS NOT NULL THEN {_total(UNALLOCATED)} END AS not_held_sum,
+        CASE WHEN {_any(ALLOCATED)} IS NOT NULL THEN {_total(ALLOCATED)} END AS allocated_sum
+    FROM sums
+),
+stated AS (
+    SELECT *,
+        reported IS NOT NULL AND (not_held_sum IS NOT NULL OR allocated_sum = reported) AS free_known,
+        not_held_sum IS NOT NULL OR allocated_sum IS NOT NULL AS held_known
+    FROM totals
+),
+balance AS (
+    SELECT {{keys}}, reported,
+        CASE WHEN free_known THEN coalesce(not_held_sum, 0) END AS not_held,
+        {", ".join(f"CASE WHEN free_known THEN coalesce({name}, 0) END AS {name}" for name in UNALLOCATED)},
+        CASE WHEN held_known THEN coalesce(allocated_sum, 0) END AS allocated,
+        {", ".join(f"CASE WHEN held_known THEN coalesce({name}, 0) END AS {name}" for name in (*ALLOCATED, "lost"))},
+        CASE WHEN held_known THEN coalesce(overcommitted, 0) END AS overcommitted
+    FROM stated
+)"""
+"""From `cells` (keys, category, detail, amount) to one row for each key."""
+
+
+def cells(scope: Scope, statement: Statement, cuts: Sequence[Cut], filters: Filters, *, held_only: bool = False) -> str:
+    """Give the WITH clause of the sums of a scope's postings by some cuts, TRES, category and detail: `cells`."""
+    source = postings(statement, scope.window, filters, fine=fine(scope, cuts))
+    named, joins = joined(scope, statement, cuts)
+    columns = ", ".join([*selected(cut for cut in cuts if cut.name not in _POSTED), *(f"p.{name}" for name in _POSTED)])
+    where = f"WHERE p.category IN ({_NOT_FREE})" if held_only else ""
+    parts = [
+        f"postings AS (\n{source}\n)",
+        *named,
+        f"cells AS (SELECT {columns}, sum(p.amount) AS amount FROM postings p {joins} {where} GROUP BY ALL)",
+    ]
+    return "WITH " + ",\n".join(parts)
+
+
+_POSTED = ("tres", "category", "detail")
+"""What cells are always apart by."""
+
+
+def balance(scope: Scope, statement: Statement, cuts: Sequence[Cut], filters: Filters) -> str:
+    """Give the WITH clause of a balance by some cuts and TRES; by what only holders have, of what is held alone."""
+    held_only = any(cut.holder for cut in cuts)
+    keys = ", ".join(quoted(name) for name in dict.fromkeys([*(cut.name for cut in cuts), "tres"]))
+    return cells(scope, statement, cuts, filters, held_only=held_only) + "," + BALANCE.format(keys=keys)
+
+
+PER_HOUR = "CASE tres " + " ".join(f"WHEN '{tres.name}' THEN {tres.per_hour}" for tres in TRES.values()) + " END"
+"""How many units of amount make one shown hour of a row's TRES."""
+
+
+def hours(amount: str) -> str:
+    """Give the SQL of an exact amount in hours, rounded once, at the end."""
+    return f"CAST({amount} AS DOUBLE) / ({PER_HOUR})"
+
+
+def exactly(amount: str) -> str:
+    """Give the SQL of an exact amount as an integer of up to 38 digits."""
+    return f"CAST({amount} AS DECIMAL(38, 0))"

@@ -1,0 +1,120 @@
+"""What is joined to the ledger's postings to cut them: jobs, nodes, teams, local days. Each row meets at most one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from zoneinfo import ZoneInfo
+
+from paydown.model.units import BUCKET_MS, MS_PER_DAY
+from paydown.reports.parts.calendar import calendar
+from paydown.reports.parts.cuts import Cut, Join
+from paydown.reports.parts.scope import Scope
+from paydown.reports.parts.statement import Statement, quoted
+
+UTC_ZONE = ZoneInfo("UTC")
+
+SPANS = """
+{name} AS (
+    SELECT cluster, {key}, {value}, first_day, least(
+        coalesce(last_day, DATE '9999-12-31'),
+        coalesce(lead(first_day) OVER (PARTITION BY cluster, {key} ORDER BY first_day) - 1, DATE '9999-12-31')
+    ) AS last_day
+    FROM (
+        SELECT cluster, {key}, {value},
+            coalesce(DATE '1970-01-01' + CAST(epoch_ms(start) // 86400000 AS INTEGER), DATE '0001-01-01') AS first_day,
+            DATE '1970-01-01' + CAST((epoch_ms("end") - 1) // 86400000 AS INTEGER) AS last_day,
+            row_number() OVER (PARTITION BY cluster, {key}, epoch_ms(start) // 86400000 ORDER BY start DESC) AS place
+        FROM ({source})
+    ) WHERE place = 1
+)"""
+"""Days on which a row holds: of the rows that touch a UTC day the one with the latest start."""
+
+TEAMS = """
+    SELECT c.cluster, i.person, i.team, i.start, i."end" FROM identities i, (SELECT unnest({clusters}) AS cluster) c
+    WHERE i.team IS NOT NULL AND (i.cluster = c.cluster OR (i.cluster IS NULL AND NOT EXISTS (
+        SELECT 1 FROM identities own WHERE own.person = i.person AND own.cluster = c.cluster AND own.team IS NOT NULL
+    )))"""
+"""Teams by cluster and person; what is said for the cluster itself wins over what is said for all."""
+
+NODE_PARTITIONS = """
+node_partitions AS (
+    SELECT cluster, node, first_day, last_day, nullif(unnest(string_split(partitions, ';')), '') AS node_partition
+    FROM node_days
+)"""
+
+MODELS = """
+node_models AS (
+    SELECT n.cluster, n.node, n.first_day, n.last_day,
+        CASE WHEN d.models > 1 THEN NULL ELSE coalesce(n.gpu_model, d.gpu_model) END AS gpu_model
+    FROM node_days n LEFT JOIN (
+        SELECT cluster, node, min(gpu_model) AS gpu_model, count(DISTINCT gpu_model) AS models
+        FROM devices GROUP BY cluster, node
+    ) d ON d.cluster = n.cluster AND d.node = n.node
+)"""
+
+_NODE_DAYS = SPANS.format(
+    name="node_days", key="node", value="partitions, gpu_model",
+    source='SELECT cluster, node, partitions, gpu_model, start, "end" FROM nodes',
+)  # fmt: skip
+_ON_NODE = "ON {a}.cluster = p.cluster AND {a}.node = p.node AND p.day BETWEEN {a}.first_day AND {a}.last_day"
+
+Part = tuple[list[str], str]
+"""Named subqueries, and the text of the join."""
+
+
+def _nodes(_scope: Scope, _statement: Statement, _cuts: Iterable[Cut]) -> Part:
+    return [_NODE_DAYS, NODE_PARTITIONS], f"LEFT JOIN node_partitions np {_ON_NODE.format(a='np')}"
+
+
+def _models(_scope: Scope, _statement: Statement, _cuts: Iterable[Cut]) -> Part:
+    return [_NODE_DAYS, MODELS], f"LEFT JOIN node_models m {_ON_NODE.format(a='m')}"
+
+
+def _teams(scope: Scope, statement: Statement, _cuts: Iterable[Cut]) -> Part:
+    clusters = statement.bind(list(scope.clusters))
+    spans = SPANS.format(name="team_days", key="person", value="team", source=TEAMS.format(clusters=clusters))
+    on = 'ON t.cluster = p.cluster AND t.person = p."user" AND p.day BETWEEN t.first_day AND t.last_day'
+    return [spans], f"LEFT JOIN team_days t {on}"
+
+
+def _jobs(scope: Scope, statement: Statement, cuts: Iterable[Cut]) -> Part:
+    columns = [cut.name for cut in cuts if cut.join == "jobs"]
+    statement.tables["job_labels"] = scope.snapshot.rows(
+        "jobs",
+        columns=["cluster", "job_id", "attempt", *columns],
+        clusters=list(scope.clusters),
+        where='("end" IS NULL OR epoch_ms("end") >= ?) AND (start IS NULL OR epoch_ms(start) < ?)',
+        params=[scope.window.start_ms, scope.window.end_ms],
+    )
+    on = "ON j.cluster = p.cluster AND j.job_id = p.job_id AND j.attempt = p.attempt"
+    return [], f"LEFT JOIN job_labels j {on}"
+
+
+def _calendar(scope: Scope, statement: Statement, cuts: Iterable[Cut]) -> Part:
+    by_bucket = fine(scope, cuts)
+    statement.tables["calendar"] = calendar(scope.window, scope.zone, BUCKET_MS if by_bucket else MS_PER_DAY)
+    on = "c.start_ms = p.bucket_ms" if by_bucket else "c.start_ms = epoch_ms(CAST(p.day AS TIMESTAMP))"
+    return [], f"JOIN calendar c ON {on}"
+
+
+_JOINS: dict[Join, Callable[[Scope, Statement, Iterable[Cut]], Part]] = {
+    "jobs": _jobs, "nodes": _nodes, "models": _models, "teams": _teams, "calendar": _calendar,
+}  # fmt: skip
+
+
+def fine(scope: Scope, cuts: Iterable[Cut]) -> bool:
+    """Say whether some cuts need five-minute buckets: those by bucket, and local days of any zone but UTC."""
+    return any(cut.unit == "bucket" or (cut.join == "calendar" and scope.zone != UTC_ZONE) for cut in cuts)
+
+
+def joined(scope: Scope, statement: Statement, cuts: Iterable[Cut]) -> Part:
+    """Give what some cuts need besides the postings `p`."""
+    cuts = tuple(cuts)
+    found = [_JOINS[name](scope, statement, cuts) for name in dict.fromkeys(cut.join for cut in cuts) if name]
+    named = dict.fromkeys(text for texts, _ in found for text in texts)
+    return list(named), "\n".join(text for _, text in found)
+
+
+def selected(cuts: Iterable[Cut]) -> list[str]:
+    """Give the columns of some cuts for a SELECT list."""
+    return [f"{cut.sql} AS {quoted(cut.name)}" for cut in cuts]
