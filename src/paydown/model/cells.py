@@ -121,7 +121,7 @@ def _text(column: Column, values: pa.Array) -> Cells | None:
         values = values.fill_null("")
     if (lengths["max"] or 0) > TEXT_LIMIT:
         faults.append(Fault("too-long", booleans(pc.greater(pc.binary_length(values), TEXT_LIMIT))))
-    if _has_nul(values):
+    if has_nul(values):
         faults.append(Fault("nul-byte", booleans(pc.match_substring(values, "\0"))))
     if column.choices:
         faults.append(Fault("unknown-value", ~booleans(pc.is_in(values, pa.array((*column.choices, None))))))
@@ -148,7 +148,7 @@ def _utf8(raw: bytes | None) -> str | bool | None:
         return False
 
 
-def _has_nul(values: pa.Array) -> bool:
+def has_nul(values: pa.Array) -> bool:
     """Say whether any text holds a NUL byte, by one look at the bytes of them all."""
     if len(values) == values.null_count:
         return False

@@ -66,12 +66,17 @@ class Source:
     """The file's name for messages."""
     stream: IO[bytes]
     """Its bytes, unpacked."""
-    first: str
+    head: bytes
     """The first line that is not blank, without its line end."""
     rest: bytes
     """Bytes already read that follow the first line."""
     lines: int
     """How many lines that were, blank ones before it included."""
+
+    @property
+    def first(self) -> str:
+        """The first line as text."""
+        return self.head.decode(errors="replace")
 
 
 def open_bytes(path: str) -> IO[bytes]:
@@ -102,7 +107,7 @@ def open_text(path: str) -> Source:
         if line.strip():
             if not end and len(line) >= _HEADER - len(_BOM):
                 raise InputError(f"{path}: its first line is longer than 1 MiB: this is no delimited text.")
-            return Source(path, stream, line.decode(errors="replace").rstrip("\r"), head, lines)
+            return Source(path, stream, line.rstrip(b"\r"), head, lines)
     raise InputError(f"{path}: the file is empty; its first line must name the columns.")
 
 
@@ -114,9 +119,16 @@ def header_of(source: Source, dialect: Dialect) -> list[str]:
 
 
 def read_delimited(
-    source: Source, columns: list[str], dialect: Dialect, broken: Callable[[BrokenLine], None]
+    source: Source,
+    columns: list[str],
+    dialect: Dialect,
+    broken: Callable[[BrokenLine], None],
+    wanted: list[str] | None = None,
 ) -> Iterator[pa.Table]:
-    """Yield tables of text columns and `_line`; blank lines are left out, broken ones are handed to `broken`."""
+    """Yield tables of the wanted columns (None: all) as text, and `_line`.
+
+    Lines of which every wanted cell is empty are left out, broken ones are handed to `broken`.
+    """
     doubled = sorted({name for name in columns if columns.count(name) > 1})
     if doubled:
         raise InputError(f"{source.name}: the column(s) {', '.join(doubled)} are there twice: keep one of each.")
@@ -125,12 +137,14 @@ def read_delimited(
         return
     counter = _Lines(source.lines + 1, broken)
     with _readable(source.name):
-        for batch in _reader(rest, columns, dialect, counter):
+        for batch in _reader(rest, columns, dialect, counter, wanted or columns):
             yield counter.numbered(pa.Table.from_batches([batch]))
         counter.flush()
 
 
-def _reader(rest: _Rest, columns: list[str], dialect: Dialect, counter: _Lines) -> Iterator[pa.RecordBatch]:
+def _reader(
+    rest: _Rest, columns: list[str], dialect: Dialect, counter: _Lines, wanted: list[str]
+) -> Iterator[pa.RecordBatch]:
     from pyarrow import csv as arrow_csv
 
     text = pa.dictionary(pa.int32(), pa.string()) if dialect.distinct else pa.string()
@@ -147,7 +161,8 @@ def _reader(rest: _Rest, columns: list[str], dialect: Dialect, counter: _Lines) 
             ),
             arrow_csv.ConvertOptions(
                 check_utf8=False,
-                column_types=dict.fromkeys(columns, text),
+                column_types=dict.fromkeys(wanted, text),
+                include_columns=wanted,
                 null_values=[""],
                 strings_can_be_null=True,
             ),

@@ -82,7 +82,6 @@ RUNS = Table(
         Column("allocated_from", "instant", "The start of the allocation.", "UTC"),
         Column("start", "instant", "The start of this part.", "UTC"),
         Column("end", "instant", "The end of this part.", "UTC"),
-        Column("run_start", "instant", "The start of the whole run as far as this posting saw it.", "UTC"),
         _text("basis", "How the use is known.", choices=BASES),
         _text("signal", "The signal that counted as use."),
         Column("milli", "int", "What was held, after over-allocation was taken off.", "milli"),

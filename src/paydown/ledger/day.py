@@ -1,0 +1,376 @@
+"""One cluster's day: all four TRES from the facts, as derived tables but for what other days decide.
+
+What other days decide is handed in as `Known`, and finished by `paydown.ledger.details`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from paydown.ledger.attribution import Pieces, device_pieces, host_pieces
+from paydown.ledger.book import Book, Holders, entries_table, kind_code
+from paydown.ledger.capacity import (
+    CATEGORIES,
+    STATES,
+    NodeTime,
+    Unallocated,
+    node_state,
+    unallocated,
+    unseen,
+    unseen_memory,
+)
+from paydown.ledger.columns import NONE, counts, instants, recode, texts
+from paydown.ledger.demand import demand_table
+from paydown.ledger.doubts import Doubts, doubts_table, without_parents
+from paydown.ledger.frame import FOREVER, Frame, Horizons
+from paydown.ledger.holdings import Holdings, Resolved, gpu_holdings, host_holdings, memory_of, tracked_capacity
+from paydown.ledger.intervals import Bools, Ints, Steps, covered, split_at_buckets, union
+from paydown.ledger.inventory import Inventory, inventory, said
+from paydown.ledger.jobs import Allocations, Attempts, allocations, attempts, effective_ends, jobs_rows
+from paydown.ledger.pooled import loose, moments, outside, pool, pool_amounts, pooled_by_bucket
+from paydown.ledger.samples import Coverage, gpu_coverage, host_coverage
+from paydown.ledger.tables import pools_table, runs_table, summaries_table
+from paydown.ledger.uses import (
+    Runs,
+    Settled,
+    Summary,
+    Target,
+    post_dark,
+    post_held,
+    post_pieces,
+    post_whole_job,
+    settle,
+    summarise,
+    whole_job_pieces,
+)
+from paydown.ledger.waiting import Waiting, waiting, wanted_steps
+from paydown.ledger.whole_job import SIGNALS, Figures, figures_of, job_totals, whole_job
+from paydown.model.units import BUCKET_MS, MS_PER_DAY
+
+Sampled = frozenset[tuple[str, int, str, str]]
+"""(job_id, attempt, node, TRES) that have a sample which counts and starts inside one of its allocations (L3.5)."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What days other than the posted one say of its allocations."""
+
+    resolved: Resolved = field(default_factory=dict)
+    """The devices of allocations that name none (L1.4 rule 2)."""
+    sampled: Sampled = frozenset()
+
+
+@dataclass(frozen=True)
+class DayTables:
+    """What a day's facts come to."""
+
+    entries: pa.Table
+    """Without the inactive that runs give, and with null for the detail of `used`."""
+    runs: pa.Table
+    summaries: pa.Table
+    pools: pa.Table
+    doubts: pa.Table
+    demand: pa.Table
+    assumed: Sampled
+    """What was taken as without samples, so that whole-job figures counted: other days may prove it wrong."""
+
+
+@dataclass
+class _World:
+    """Everything of a day that does not depend on samples."""
+
+    frame: Frame
+    facts: Mapping[str, pa.Table]
+    real: pa.Table
+    """The allocations rows that last."""
+    horizons: Horizons
+    inv: Inventory
+    nodes: dict[str, int]
+    jobs: Attempts
+    allocs: Allocations
+    holders: Holders
+    known: Known
+    figures: Figures
+    waits: Waiting
+    book: Book
+    codes: dict[str, int]
+    """Job codes, labels of samples included."""
+    doubts: Doubts
+    summaries: list[tuple[str, Summary]] = field(default_factory=list)
+    runs: list[tuple[str, Runs]] = field(default_factory=list)
+    assumed: set[tuple[str, int, str, str]] = field(default_factory=set)
+
+    def target(self, tres: str) -> Target:
+        return Target(self.frame, self.book, tres, self.holders.of_alloc, self.allocs.node)
+
+
+def _names(facts: Mapping[str, pa.Table]) -> list[str]:
+    tables = ("nodes", "allocations", "gpu_samples", "host_samples", "node_allocations", "node_states")
+    found: set[str] = set()
+    for name in tables:
+        found.update(texts(facts[name], "node")[1])
+    return sorted(found)
+
+
+def _named_by_facts(facts: Mapping[str, pa.Table], nodes: dict[str, int], known: Known) -> set[tuple[int, str]]:
+    """Give every (node code, device name) that allocations, samples or resolved devices name."""
+    pairs = {(nodes[key[2]], gpu) for key, devices in known.resolved.items() if key[2] in nodes for gpu, _ in devices}
+    for name, column in (("allocations", "gpus"), ("gpu_samples", "gpu")):
+        node, node_words = texts(facts[name], "node")
+        gpu, gpu_words = texts(facts[name], column)
+        width = len(gpu_words) + 1
+        for code in np.unique(node * width + gpu).tolist():
+            at, which = divmod(code, width)
+            if which != len(gpu_words) and gpu_words:
+                pairs |= {(nodes[node_words[at]], each) for each in gpu_words[which].split(";") if each}
+    return pairs
+
+
+def _world(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> _World:
+    horizons = Horizons.of(facts["sources"])
+    names = _names(facts)
+    nodes = {name: code for code, name in enumerate(names)}
+    pairs = _named_by_facts(facts, nodes, known)
+    inv = inventory(frame, horizons, facts["nodes"], facts["devices"], names, pairs)
+    jobs = attempts(facts["jobs"])
+    allocs = allocations(frame, horizons, facts["allocations"], jobs, nodes)
+    codes = {job: code for code, job in enumerate(allocs.jobs)}
+    # Rows of no length hold nothing; they have only ended the row before them.
+    lasting = effective_ends(facts["allocations"], jobs, horizons) > instants(facts["allocations"], "start", 0)
+    real = facts["allocations"].filter(pa.array(lasting))
+    waits = waiting(frame, horizons, facts["jobs"], _held_gpus(real, jobs))
+    return _World(
+        frame, facts, real, horizons, inv, nodes, jobs, allocs, Holders.of(allocs, jobs, inv.labels), known,
+        figures_of(facts["job_usage"]), waits, Book(), codes, Doubts(),
+    )  # fmt: skip
+
+
+def _held_gpus(real: pa.Table, jobs: Attempts) -> Bools:
+    """Tell for each jobs row whether its allocations hold GPUs."""
+    held = np.zeros(jobs.table.num_rows + 1, dtype=bool)
+    held[jobs_rows(real, jobs)[counts(real, "gpu_milli") > 0]] = True
+    return held[:-1]
+
+
+def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTables:
+    """Work out a day of a cluster.
+
+    Args:
+        frame: The cluster and day, and how far the facts reach around it.
+        facts: The cluster's fact tables: every table that the ledger reads, each with at least the rows that touch the
+            frame, all allocations of their attempts, all attempts of their jobs, and the whole inventory.
+        known: What other days say.
+    """
+    world = _world(frame, facts, known)
+    gpu = gpu_holdings(frame, world.inv, world.allocs, known.resolved)
+    holdings = {
+        "gpu": gpu,
+        "gpu_memory": memory_of(frame, world.inv, gpu),
+        "cpu": host_holdings(frame, world.inv, world.allocs, "cpu"),
+        "memory": host_holdings(frame, world.inv, world.allocs, "memory"),
+    }
+    hidden = _unseen(world, holdings)
+    _post_unallocated(world, holdings, hidden)
+    pools = _post_gpus(world, holdings, hidden["gpu"])
+    _post_hosts(world, holdings, hidden)
+    entries = entries_table(frame, world.inv, world.holders, world.book)
+    return DayTables(
+        entries, runs_table(frame, world.inv, world.allocs, world.runs),
+        summaries_table(frame, world.inv, world.allocs, world.summaries), pools,
+        doubts_table(frame, world.inv, world.doubts, world.codes),
+        demand_table(frame, world.inv, world.jobs, world.allocs, holdings, hidden, world.waits, world.real),
+        frozenset(world.assumed),
+    )  # fmt: skip
+
+
+def _unseen(world: _World, holdings: dict[str, Holdings]) -> dict[str, NodeTime]:
+    frame, inv, allocs = world.frame, world.inv, world.allocs
+    node, start, end, figures = said(frame, world.horizons, world.facts["node_allocations"], world.nodes)
+    found = {}
+    for tres in ("gpu", "cpu", "memory"):
+        null = {"cpu": allocs.cpu, "memory": allocs.memory}.get(tres)
+        silent = np.zeros(len(allocs.node), dtype=bool) if null is None else null == NONE
+        gaps = union(allocs.node[silent], allocs.start[silent], allocs.end[silent])
+        capacity = _capacity(world, tres)
+        found[tres] = unseen(frame, inv, holdings[tres], (node, start, end, figures[tres]), capacity, gaps)
+    found["gpu_memory"] = unseen_memory(inv, found["gpu"], frame, holdings["gpu_memory"])
+    return found
+
+
+def _capacity(world: _World, tres: str) -> tuple[Ints, Ints, Ints, Ints]:
+    return tracked_capacity(world.frame, world.inv, world.allocs, tres)
+
+
+def _states(world: _World) -> Steps:
+    table, horizons = world.facts["node_states"], world.horizons
+    codes, words = texts(table, "node")
+    state_codes, state_words = texts(table, "state")
+    start, end = instants(table, "start", 0), instants(table, "end", FOREVER)
+    end = np.minimum(np.where(end == FOREVER, horizons.capacity_end, end), horizons.end)
+    state = recode(state_codes, state_words, {name: code for code, name in enumerate(STATES)})
+    node = recode(codes, words, world.nodes)
+    keep = end > start
+    return node_state(world.frame, len(world.inv.nodes), node[keep], start[keep], end[keep], state[keep])
+
+
+def _maintenance(world: _World) -> tuple[Ints, Ints, Ints]:
+    table, horizons = world.facts["reservations"], world.horizons
+    start, end = instants(table, "start", 0), instants(table, "end", FOREVER)
+    end = np.minimum(np.where(end == FOREVER, horizons.capacity_end, end), horizons.end)
+    rows = [
+        (world.nodes[node], low, high)
+        for nodes, kind, low, high in zip(
+            table.column("nodes").to_pylist(), table.column("kind").to_pylist(),
+            world.frame.inside(start).tolist(), world.frame.inside(end).tolist(), strict=True,
+        )
+        if kind == "maintenance" and high > low
+        for node in nodes.split(";")
+        if node in world.nodes
+    ]  # fmt: skip
+    array = np.array(rows, dtype=np.int64).reshape(len(rows), 3)
+    return union(array[:, 0], array[:, 1], array[:, 2])
+
+
+def _post_unallocated(world: _World, holdings: dict[str, Holdings], hidden: dict[str, NodeTime]) -> None:
+    state, maintenance = _states(world), _maintenance(world)
+    wanted = {want: wanted_steps(world.inv, world.waits, gpu=want) for want in (True, False)}
+    for tres, held in holdings.items():
+        found = unallocated(
+            world.frame, world.horizons, world.inv, _capacity(world, tres), held, hidden[tres], state, maintenance,
+            wanted[tres in ("gpu", "gpu_memory")],
+        )  # fmt: skip
+        _post_free(world, tres, found)
+        _post_unseen(world, tres, hidden[tres])
+
+
+def _clip(world: _World, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    low, high = np.maximum(start, world.frame.first), np.minimum(end, world.frame.last)
+    row, bucket, low, high = split_at_buckets(low, np.maximum(high, low), BUCKET_MS)
+    return row, bucket - world.frame.first // BUCKET_MS, low, high
+
+
+def _post_free(world: _World, tres: str, found: Unallocated) -> None:
+    row, bucket, low, high = _clip(world, found.start, found.end)
+    kinds = np.array([kind_code(tres, category) for category in CATEGORIES], dtype=np.int64)[found.category[row]]
+    who = world.holders.label(world.inv.label[found.step[row]])
+    world.book.post(who, found.node[row], bucket, kinds, found.amount[row] * (high - low))
+
+
+def _post_unseen(world: _World, tres: str, found: NodeTime) -> None:
+    row, bucket, low, high = _clip(world, found.start, found.end)
+    who = np.full(len(row), world.holders.unseen, dtype=np.int64)
+    kind = kind_code(tres, "unobserved", "unseen", "none")
+    world.book.post(who, found.node[row], bucket, kind, found.amount[row] * (high - low))
+
+
+def _post_gpus(world: _World, holdings: dict[str, Holdings], hidden: NodeTime) -> pa.Table:
+    """Post gpu and gpu_memory; gives the pools."""
+    frame, inv = world.frame, world.inv
+    gpu_cover, memory_cover = gpu_coverage(frame, inv, world.facts["gpu_samples"], world.codes)
+    gpu_cover = without_parents(frame, inv, gpu_cover, world.doubts)
+    memory_cover = without_parents(frame, inv, memory_cover, None)
+    gpu = holdings["gpu"]
+    job = world.allocs.job
+    pieces = device_pieces(gpu, gpu_cover, job)
+    world.doubts.unheld(frame, gpu_cover, pieces.sample, device=True)
+    held, known, figured = _post_tres(world, "gpu", gpu, gpu_cover, pieces)
+    free = loose(frame, inv, gpu_cover, gpu)
+    when = moments(frame, world.horizons, inv, gpu, hidden)
+    found = pool(free, when, gpu, figured)
+    shares = pooled_by_bucket(frame, found, gpu)
+    target = world.target("gpu")
+    target.post(shares[0], shares[1], kind_code("gpu", "unobserved", "pooled", "none"), shares[2])
+    post_dark(target, held, *known, shares)
+    memory = holdings["gpu_memory"]
+    held, known, _ = _post_tres(world, "gpu_memory", memory, memory_cover, device_pieces(memory, memory_cover, job))
+    post_dark(world.target("gpu_memory"), held, *known)
+    pools = {
+        "pooled": pool_amounts(frame, found.devices, gpu_cover),
+        "outside": pool_amounts(frame, outside(free, when), gpu_cover),
+    }
+    return pools_table(frame, inv, pools)
+
+
+def _post_hosts(world: _World, holdings: dict[str, Holdings], hidden: dict[str, NodeTime]) -> None:
+    cpu_cover, memory_cover = host_coverage(world.frame, world.nodes, world.facts["host_samples"], world.codes)
+    allocs = world.allocs
+    unknown = [hidden[tres] for tres in ("gpu", "cpu", "memory")]
+    on_node = covered(
+        np.concatenate([allocs.node, *(each.node for each in unknown)]),
+        np.concatenate([allocs.start, *(each.start for each in unknown)]),
+        np.concatenate([allocs.end, *(each.end for each in unknown)]),
+        len(world.inv.nodes),
+    )
+    alone = on_node.where(on_node.values == 1, world.frame.length)
+    world.doubts.unheld(world.frame, cpu_cover, _held_labels(world, cpu_cover), device=False)
+    for tres, cover in (("cpu", cpu_cover), ("memory", memory_cover)):
+        pieces = host_pieces(holdings[tres], cover, allocs.job, alone)
+        held, known, _ = _post_tres(world, tres, holdings[tres], cover, pieces)
+        post_dark(world.target(tres), held, *known)
+
+
+def _held_labels(world: _World, cover: Coverage) -> Ints:
+    """Give the labelled host samples whose job is on the node at some moment that they cover."""
+    allocs = world.allocs
+    zero = np.zeros(len(allocs.node), dtype=np.int64)
+    everything = Holdings(
+        np.arange(len(zero)), zero + NONE, allocs.node, allocs.start, allocs.end, zero, zero, zero, zero, zero, zero
+    )
+    nowhere = covered(zero[:0], zero[:0], zero[:0], len(world.inv.nodes))
+    return host_pieces(everything, cover, allocs.job, nowhere.where(nowhere.values > 0, world.frame.length)).sample
+
+
+def _post_tres(
+    world: _World, tres: str, holdings: Holdings, cover: Coverage, pieces: Pieces
+) -> tuple[tuple[Ints, Ints, Ints], list[tuple[Ints, Ints, Ints]], Bools]:
+    """Post what is used of a TRES.
+
+    Gives what is held and what is covered, each by (allocation, bucket), and which holdings whole-job figures speak for.
+    """
+    frame, allocs, target = world.frame, world.allocs, world.target(tres)
+    settled = settle(frame, tres, holdings, pieces, cover)
+    summary = summarise(frame, holdings, settled, cover, allocs.start)
+    world.summaries.append((tres, summary))
+    whole, ruled, figured = _whole_job(world, tres, holdings, summary)
+    if bool(ruled.any()):
+        keep = ~ruled[pieces.holding]
+        settled = Settled(
+            pieces.pick(keep), settled.value[keep], settled.quiet[keep], settled.basis[keep], settled.signal[keep]
+        )
+    held = post_held(target, holdings)
+    covered_amounts, runs = post_pieces(target, holdings, settled)
+    world.runs.append((tres, runs))
+    return held, [covered_amounts, post_whole_job(target, holdings, *whole)], figured
+
+
+def _whole_job(
+    world: _World, tres: str, holdings: Holdings, summary: Summary
+) -> tuple[tuple[Settled, Bools], Bools, Bools]:
+    allocs, inv = world.allocs, world.inv
+    signals: tuple[str, ...] = SIGNALS.get(tres, tuple(world.frame.settings.gpu_signals))
+    sampled = set(world.known.sampled) | {
+        (allocs.jobs[allocs.job[row]], int(allocs.attempt[row]), inv.nodes[allocs.node[row]], tres)
+        for row in (np.unique(summary.alloc).tolist() if world.figures else ())
+    }
+    totals: dict[tuple[str, int], int] = {}
+    if any(node is None and signal in signals for each in world.figures.values() for node, _, signal in each):
+        totals = job_totals(
+            tres, world.real, world.figures, _everywhen(world) if tres == "gpu_memory" else None
+        )
+    whole, ruled = whole_job(tres, signals, inv, allocs, holdings, world.figures, sampled, totals)
+    for row in np.unique(holdings.alloc[ruled]).tolist():
+        key = (allocs.jobs[allocs.job[row]], int(allocs.attempt[row]), inv.nodes[allocs.node[row]], tres)
+        world.assumed.add(key)
+    figured = np.zeros(len(holdings), dtype=bool)
+    figured[whole.row] = True
+    return whole_job_pieces(holdings, whole), ruled, figured
+
+
+def _everywhen(world: _World) -> Inventory:
+    """Give the inventory over all time (a frame that begins at the epoch)."""
+    frame = Frame(world.frame.cluster, world.frame.day, world.frame.day * MS_PER_DAY, world.frame.settings)
+    return inventory(frame, world.horizons, world.facts["nodes"], world.facts["devices"], world.inv.nodes, set())

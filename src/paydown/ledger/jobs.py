@@ -1,0 +1,130 @@
+"""Jobs and allocations as arrays: who held which node, from when to when (L1.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from paydown.ledger.columns import NONE, counts, instants, recode, texts
+from paydown.ledger.frame import FOREVER, Frame, Horizons
+from paydown.ledger.intervals import Ints
+
+LOST_STATES = (
+    "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED", "REVOKED", "REQUEUED",
+)  # fmt: skip
+"""States whose use is `lost` (L2)."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The jobs rows, coded; row i is attempt i."""
+
+    table: pa.Table
+    """The rows, as they came."""
+    index: dict[tuple[str, int], int]
+    """(job_id, attempt) to row."""
+    detail: list[str]
+    """What the use of each attempt came to: `productive`, `lost` or `open` (L2)."""
+
+
+def attempts(jobs: pa.Table) -> Attempts:
+    """Index jobs rows and say what their use came to."""
+    ids, numbers = jobs.column("job_id").to_pylist(), jobs.column("attempt").to_pylist()
+    last: dict[str, int] = {}
+    for job, number in zip(ids, numbers, strict=True):
+        last[job] = max(number, last.get(job, number))
+    detail = [
+        "lost" if state in LOST_STATES or number < last[job] else "productive" if state == "COMPLETED" else "open"
+        for job, number, state in zip(ids, numbers, jobs.column("state").to_pylist(), strict=True)
+    ]
+    return Attempts(jobs, {key: row for row, key in enumerate(zip(ids, numbers, strict=True))}, detail)
+
+
+@dataclass(frozen=True)
+class Allocations:
+    """Allocation rows that hold something in the frame, in the order of (start, job_id, attempt) (L1.6)."""
+
+    job: Ints
+    """Code of the job_id."""
+    jobs: list[str]
+    attempt: Ints
+    row: Ints
+    """The row of the jobs table of this attempt, NONE where there is none."""
+    node: Ints
+    start: Ints
+    """Start and end in the frame."""
+    end: Ints
+    began: Ints
+    """The start in ms since the epoch."""
+    gpu: Ints
+    """milli-GPU."""
+    gpus: Ints
+    """Code of the text of the devices, NONE where they are not known."""
+    gpu_texts: list[str]
+    cpu: Ints
+    """milli-CPU, NONE where not tracked."""
+    memory: Ints
+    """MiB, NONE where not tracked."""
+
+
+def effective_ends(table: pa.Table, jobs: Attempts, horizons: Horizons) -> Ints:
+    """Give when each allocation row ends, in epoch ms (L1.4)."""
+    end = instants(table, "end", FOREVER)
+    end = np.where(end == FOREVER, horizons.allocation_end, end)
+    job_end = np.append(instants(jobs.table, "end", FOREVER), FOREVER)
+    end = np.minimum(end, job_end[jobs_rows(table, jobs)])
+    start = instants(table, "start", 0)
+    job, _ = texts(table, "job_id")
+    node, _ = texts(table, "node")
+    attempt = counts(table, "attempt")
+    order = np.lexsort((start, node, attempt, job))
+    same = (
+        (job[order][1:] == job[order][:-1])
+        & (attempt[order][1:] == attempt[order][:-1])
+        & (node[order][1:] == node[order][:-1])
+    )
+    following = np.full(len(order), FOREVER, dtype=np.int64)
+    following[order[:-1][same]] = start[order[1:][same]]
+    return np.minimum(np.minimum(end, following), horizons.end)
+
+
+def jobs_rows(table: pa.Table, jobs: Attempts) -> Ints:
+    """Give the jobs row of each (job_id, attempt) of a table, NONE where there is none."""
+    keys = zip(table.column("job_id").to_pylist(), table.column("attempt").to_pylist(), strict=True)
+    return np.fromiter((jobs.index.get(key, NONE) for key in keys), dtype=np.int64, count=table.num_rows)
+
+
+def allocations(
+    frame: Frame, horizons: Horizons, table: pa.Table, jobs: Attempts, nodes: dict[str, int]
+) -> Allocations:
+    """Read the allocation rows that hold something in the frame."""
+    end = effective_ends(table, jobs, horizons)
+    start = instants(table, "start", 0)
+    keep = (end > start) & (end > frame.origin) & (start < frame.origin + frame.length)
+    table, start, end = table.filter(pa.array(keep)), start[keep], end[keep]
+    order = pc.sort_indices(
+        table, sort_keys=[("start", "ascending"), ("job_id", "ascending"), ("attempt", "ascending")]
+    )
+    table = table.take(order)
+    taken = order.to_numpy()
+    job, job_words = texts(table, "job_id")
+    node, node_words = texts(table, "node")
+    gpus, gpu_texts = texts(table, "gpus")
+    return Allocations(
+        job, job_words, counts(table, "attempt"), jobs_rows(table, jobs), recode(node, node_words, nodes),
+        frame.inside(start[taken]), frame.inside(end[taken]), start[taken],
+        counts(table, "gpu_milli"), gpus, gpu_texts, counts(table, "cpu_milli"), counts(table, "memory_mib"),
+    )  # fmt: skip
+
+
+def text_column(values: npt.NDArray[np.int64], words: list[str]) -> pa.Array:
+    """Give codes back as text, NONE as null."""
+    if not words:
+        return pa.nulls(len(values), pa.string())
+    return pa.DictionaryArray.from_arrays(
+        pa.array(values, mask=values == NONE), pa.array(words, pa.string())
+    ).cast(pa.string())
