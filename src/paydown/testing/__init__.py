@@ -3,7 +3,8 @@
 docs/testing.md describes all of it.
 """
 
-from paydown.testing.conformance import Reading, check_connector
+from paydown.testing.checks import Reading
+from paydown.testing.conformance import check_connector
 from paydown.testing.folder import write_facts
 from paydown.testing.notation import NotationError
 from paydown.testing.tiny import tiny
