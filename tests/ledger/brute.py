@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tests.ledger.brute_hold import ALL_TRES, Allocation, Node, State, allocations, memory_parts, nodes, states
 from tests.ledger.brute_pool import pool_amounts, pools
 from tests.ledger.brute_samples import Figure, Sample, figure_for, find_devices, samples
-from tests.ledger.brute_time import BUCKET, DAY, HOUR, Horizons, Row, Span, cut, horizons
+from tests.ledger.brute_time import BUCKET, DAY, HOUR, Horizons, Row, Span, cut, elementary, horizons
 from tests.ledger.brute_use import (
     Atom,
     Holding,
@@ -309,21 +309,26 @@ class Cluster:
 
     def count_waiting(self) -> None:
         """Count what waiting jobs ask for, for `demand` (5)."""
+        changes = set().union(*(node.borders() for node in self.nodes.values()))
         for waiter in self.waiters:
-            asked = {tres: self.asked(waiter, tres) for tres in ALL_TRES}
-            for start, end in (hour for span in waiter.spans for hour in cut(span, HOUR)):
-                for tres, amount in asked.items():
-                    pool = self.pool_of(waiter, start // DAY * DAY)
-                    key = (start // HOUR * HOUR, pool, waiter.job["partition"], waiter.job["account"], tres)
-                    self.waiting[key] += (amount or 0) * (end - start)
+            asked = {tres: self.asked(waiter, tres) for tres in ("gpu", "cpu", "memory")}
+            job = waiter.job
+            for span in waiter.spans:
+                inner = {border for border in changes if span[0] < border < span[1]}
+                for stretch in elementary({span[0], *inner}, span[1]):
+                    pool = self.pool_of(waiter, stretch[0])
+                    for start, end in cut(stretch, HOUR):
+                        for tres, amount in asked.items():
+                            key = (start // HOUR * HOUR, pool, job["partition"], job["account"], tres)
+                            self.waiting[key] += (amount or 0) * (end - start)
 
-    def pool_of(self, waiter: Waiter, day: int) -> str | None:
-        """Give the pool that all nodes which a waiting job may use on a day share (5)."""
+    def pool_of(self, waiter: Waiter, moment: int) -> str | None:
+        """Give the pool that all nodes which a waiting job may use at a moment share (5)."""
         of = set()
         for node in self.nodes.values():
-            moments = {day, *(border for border in node.borders() if day < border < day + DAY)}
-            usable = [inventory for inventory in map(node.inventory, moments) if waiter.may_use(inventory)]
-            of |= {inventory.row["pool"] for inventory in usable if inventory is not None}
+            inventory = node.inventory(moment)
+            if inventory is not None and waiter.may_use(inventory):
+                of.add(inventory.row["pool"])
         return of.pop() if len(of) == 1 else None
 
     def asked(self, waiter: Waiter, tres: str) -> int | None:

@@ -66,8 +66,10 @@ class Carried:
 
 
 def gpu_signal(carried: Carried, settings: LedgerSettings) -> str | None:
-    """Give the first of the configured order that the sample carries, believed or not (3.1)."""
-    return next((name for name in settings.gpu_signals if carried.carries(f"{name}_ratio")), None)
+    """Give the first of the configured order whose figure is believed, else the first that was carried (3.1)."""
+    believed = [name for name in settings.gpu_signals if f"{name}_ratio" in carried.believed]
+    present = [name for name in settings.gpu_signals if carried.carries(f"{name}_ratio")]
+    return next(iter(believed + present), None)
 
 
 def signal_column(table: str, tres: str, carried: Carried, settings: LedgerSettings) -> tuple[str, str] | None:
