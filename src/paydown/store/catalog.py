@@ -73,13 +73,16 @@ def read(store: str) -> Catalog:
 
 def _pin(row: dict[str, str | int]) -> Pin:
     told = {"clusters": tuple(json.loads(str(row["clusters"]))), "dropped": json.loads(str(row["dropped"]))}
-    return Pin(**{**row, **told})  # type: ignore[arg-type]  # the columns are the fields
+    return Pin(**{**row, **told})
 
 
 def commit(store: str, base: Catalog, pins: dict[str, Pin]) -> Catalog:
     """Acknowledge a new state that was made from `base`; `StoreBusyError` where another came first."""
     uri = catalog_path(store)
-    rows = [{**pin.__dict__, "clusters": json.dumps(pin.clusters), "dropped": json.dumps(pin.dropped)} for pin in pins.values()]
+    rows = [
+        {**pin.__dict__, "clusters": json.dumps(pin.clusters), "dropped": json.dumps(pin.dropped)}
+        for pin in pins.values()
+    ]
     path = f"{uuid.uuid4().hex}.parquet"
     place = Path(f"{uri}/{path}")
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -87,8 +87,12 @@ def commit(
         if base is not None and table.version() != base:
             raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.")
         table.create_write_transaction(
-            actions, "append", Schema.from_arrow(schema), list(partition),
-            commit_properties=_COMMIT, post_commithook_properties=_HOOKS,
+            actions,
+            "append",
+            Schema.from_arrow(schema),
+            list(partition),
+            commit_properties=_COMMIT,
+            post_commithook_properties=_HOOKS,
         )
     except (DeltaError, OSError) as error:
         if "Failed to commit transaction" in str(error):
@@ -134,7 +138,7 @@ def _files(table: DeltaTable, partition: tuple[str, ...]) -> list[DataFile]:
 def _values(column: pa.ChunkedArray) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
-    return column.to_pylist()
+    return list(column.to_pylist())
 
 
 def _stats(columns: dict[str, list[Any]], kind: str, count: int) -> list[dict[str, Any]]:
@@ -157,7 +161,7 @@ def _told(values: Mapping[str, Any], instants: frozenset[str]) -> dict[str, Any]
     return {name: _text(value, instant=name in instants) for name, value in values.items()}
 
 
-def _text(value: Any, *, instant: bool) -> Any:  # noqa: ANN401 (a statistic of any column type)
+def _text(value: Any, *, instant: bool) -> Any:
     if instant:
         return from_ms(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return value.isoformat() if isinstance(value, date) else value
@@ -173,10 +177,21 @@ def location(uri: str, file: DataFile) -> str:
     return f"{uri}/{file.path}"
 
 
-def present(uri: str) -> dict[str, float]:
-    """Give every data file lying in a table's folder, named by the log or not, and when it was last changed (s)."""
-    root = Path(uri)
-    return {str(p.relative_to(root)): p.stat().st_mtime for p in root.rglob("*.parquet") if "_delta_log" not in p.parts}
+def vacuum(uri: str, grace_hours: int) -> tuple[int, int]:
+    """Remove data files that neither the head names nor any state of the last hours; give how many, and their bytes.
+
+    The head must be acknowledged. Left over by killed writers: files that no commit names, once they are that old.
+    """
+    table = _open(uri, None)
+    if table is None:
+        return 0, 0
+    # Delta's own removal would commit to the log what it did: a head that the catalog does not know.
+    unused = table.vacuum(grace_hours, dry_run=True, enforce_retention_duration=False, full=True)
+    places = [Path(f"{uri}/{path}") for path in unused]
+    size = sum(place.stat().st_size for place in places if place.exists())
+    for place in places:
+        place.unlink(missing_ok=True)
+    return len(places), size
 
 
 def remove(place: str) -> None:

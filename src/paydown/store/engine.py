@@ -22,7 +22,10 @@ _MOST_MEMORY = 16 << 30
 
 
 def run(
-    sql: str, params: Mapping[str, Any] | Sequence[Any], views: Mapping[str, str], tables: Mapping[str, pa.Table],
+    sql: str,
+    params: Mapping[str, Any] | Sequence[Any],
+    views: Mapping[str, str],
+    tables: Mapping[str, pa.Table],
     scratch: str,
 ) -> pa.Table:
     """Run one statement that sees these views (name: SELECT) and Arrow tables, and give its rows."""
@@ -46,7 +49,7 @@ def run(
 def _database(process: int, scratch: str) -> DuckDBPyConnection:  # noqa: ARG001 (a fork must not share a connection)
     import duckdb
 
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(len(os.sched_getaffinity(0))),
         "memory_limit": f"{memory_limit() >> 20}MiB",
         "temp_directory": scratch,
@@ -83,12 +86,12 @@ def scan(places: Sequence[str], schema: pa.Schema, *, rows: bool = False) -> str
     """Give the SELECT over files with these columns; with `rows`, also `_file` and `_row` (number in the file)."""
     if not places:
         columns = [f"CAST(NULL AS {_sql_type(each.type)}) AS {quoted(each.name)}" for each in schema]
-        return f"SELECT {', '.join(columns)} WHERE false"  # noqa: S608 (names of our schemas)
+        return f"SELECT {', '.join(columns)} WHERE false"
     columns = [quoted(name) for name in schema.names]
     options = ", filename = true, file_row_number = true" if rows else ""
     columns += ['filename AS "_file"', 'file_row_number AS "_row"'] if rows else []
     listed = ", ".join(literal(place) for place in places)
-    return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], hive_partitioning = false{options})"  # noqa: S608
+    return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], hive_partitioning = false{options})"
 
 
 def _sql_type(kind: pa.DataType) -> str:

@@ -1,10 +1,10 @@
 """Where things lie in a store, and the version of that layout.
 
-    STORE/paydown-store.json      layout version, when it was made, its id
-    STORE/catalog/                Delta table: which version of each table is acknowledged
-    STORE/tables/<table>/         one Delta table for each table of the model, made when first written
-    STORE/tmp/                    spilled intermediate results; may be emptied at any time
-    STORE/writer.lock|.lease      who writes at the moment
+STORE/paydown-store.json      layout version, when it was made, its id
+STORE/catalog/                Delta table: which version of each table is acknowledged
+STORE/tables/<table>/         one Delta table for each table of the model, made when first written
+STORE/tmp/                    spilled intermediate results; may be emptied at any time
+STORE/writer.lock|.lease      who writes at the moment
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def catalog_path(store: str) -> str:
 
 def scratch_path(store: str) -> str:
     """Give the place for spilled intermediate results."""
-    return f"{store}/tmp"
+    return f"{store}/tmp"  # noqa: S108 (a folder of the store)
 
 
 def make(store: str) -> Marker:

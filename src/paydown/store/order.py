@@ -26,7 +26,7 @@ def codes(column: pa.ChunkedArray) -> Ints:
         return _text_codes(column)
     if pa.types.is_floating(column.type) or column.null_count:
         return _rank_codes(column)
-    return _whole(column).to_numpy()
+    return np.asarray(_whole(column).to_numpy(), np.int64)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -41,7 +41,8 @@ def _text_codes(column: pa.ChunkedArray) -> Ints:
     ranks = np.empty(len(words) + 1, np.int64)
     ranks[pc.sort_indices(words).to_numpy()] = np.arange(len(words))
     ranks[-1] = _NULL
-    return ranks[pc.fill_null(joined.indices, len(words)).to_numpy()]
+    at = np.asarray(pc.fill_null(joined.indices, len(words)).to_numpy(), np.int64)
+    return ranks[at]
 
 
 def _rank_codes(column: pa.ChunkedArray) -> Ints:
@@ -122,4 +123,7 @@ def _same(left: pa.ChunkedArray, right: pa.ChunkedArray) -> Flags:
     equal = pc.fill_null(pc.equal(left, right), fill_value=False).to_numpy()
     if left.null_count or right.null_count:
         equal = equal | (left.is_null().to_numpy() & right.is_null().to_numpy())
-    return equal
+    if pa.types.is_floating(left.type) and not equal.all():
+        nan = pc.and_(pc.is_nan(left), pc.is_nan(right))
+        equal = equal | pc.fill_null(nan, fill_value=False).to_numpy()
+    return np.asarray(equal, np.bool_)

@@ -46,9 +46,15 @@ def _write(place: Path, table: Table, part: tuple[str, ...], rows: pa.Table, met
     ascending = [name for name in ("start", "bucket") if name in rows.column_names]
     with place.open("wb") as sink:
         pq.write_table(
-            rows, sink, compression="zstd", row_group_size=table.row_group, coerce_timestamps="us", store_schema=False,
+            rows,
+            sink,
+            compression="zstd",
+            row_group_size=table.row_group,
+            coerce_timestamps="us",
+            store_schema=False,
             use_dictionary=[name for name in rows.column_names if name not in ascending],
-            column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"), metadata_collector=met,
+            column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
+            metadata_collector=met,
         )
         sink.flush()
         os.fsync(sink.fileno())
@@ -77,13 +83,15 @@ def _statistics(table: Table, met: pq.FileMetaData) -> tuple[dict[str, Any], dic
             continue
         nulls[name] = sum(group.null_count for group in groups)
         bounds = [(_value(table, name, g.min_raw), _value(table, name, g.max_raw)) for g in groups if g.has_min_max]
-        missing = sum(not group.has_min_max and group.null_count < group.num_values + group.null_count for group in groups)
+        missing = sum(
+            not group.has_min_max and group.null_count < group.num_values + group.null_count for group in groups
+        )
         if bounds and not missing and all(v is not None for pair in bounds for v in pair):
             low[name], high[name] = min(pair[0] for pair in bounds), max(pair[1] for pair in bounds)
     return low, high, nulls
 
 
-def _value(table: Table, name: str, raw: Any) -> Any:  # noqa: ANN401 (of any column type)
+def _value(table: Table, name: str, raw: Any) -> Any:
     kind = table.by_name[name].kind
     if kind == "instant":
         return raw // 1000
@@ -100,12 +108,17 @@ def read(
 ) -> pa.Table:
     """Read files whole, in the order given, with the types of the model (texts by dictionaries where asked)."""
     wanted = list(columns if columns is not None else stored(name).names)
-    schema = pa.schema([_wanted(stored(name).field(each), dictionaries=dictionaries) for each in wanted])
-    coded = [each.name for each in schema if pa.types.is_dictionary(each.type)]
+    shape = schema(name, wanted, dictionaries=dictionaries)
+    coded = [each.name for each in shape if pa.types.is_dictionary(each.type)]
     tables = [_read(location(uri, file), wanted, coded) for file in files]
     if not tables:
-        return schema.empty_table()
-    return pa.concat_tables([typed(each, schema) for each in tables])
+        return shape.empty_table()
+    return pa.concat_tables([typed(each, shape) for each in tables])
+
+
+def schema(name: str, columns: Sequence[str], *, dictionaries: bool = False) -> pa.Schema:
+    """Give the types of the model for some columns, texts by dictionaries where asked."""
+    return pa.schema([_wanted(stored(name).field(each), dictionaries=dictionaries) for each in columns])
 
 
 def _wanted(field: pa.Field, *, dictionaries: bool) -> pa.Field:
@@ -122,9 +135,9 @@ def _read(place: str, columns: list[str], coded: list[str]) -> pa.Table:
         raise StoreError(f"cannot read {place}: {error}; `paydown store check` tells what is damaged.") from error
 
 
-def typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def typed(rows: pa.Table, shape: pa.Schema) -> pa.Table:
     """Give columns the types of the model: instants in whole milliseconds."""
-    return rows.cast(schema, safe=False)
+    return rows if rows.schema == shape else rows.cast(shape, safe=False)
 
 
 def place_in_order(table: Table, file: DataFile) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ def split(table: Table, rows: pa.Table) -> Iterator[tuple[tuple[str, ...], pa.Ta
         order = np.argsort(codes, kind="stable")
         codes, rows = codes[order], rows.take(pa.array(order))
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         yield names[int(codes[first])], rows.slice(first, last - first)
 
 
@@ -87,10 +88,9 @@ def _text_codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
 def day_numbers(table: Table, rows: pa.Table) -> Ints:
     """Give each row's day number: of its `day`, else of the first known instant of `by`."""
     if not table.by:
-        return rows.column("day").cast(pa.int32()).to_numpy().astype(np.int64)
+        return np.asarray(rows.column("day").cast(pa.int32()).to_numpy(), np.int64)
     first = pc.coalesce(*(rows.column(name).cast(pa.int64()) for name in table.by))
-    days = pc.fill_null(first, _NO_DAY * MS_PER_DAY).to_numpy() // MS_PER_DAY
-    return days.astype(np.int64)
+    return np.asarray(pc.fill_null(first, _NO_DAY * MS_PER_DAY).to_numpy() // MS_PER_DAY, np.int64)
 
 
 def month_name(month: int) -> str:
@@ -114,7 +114,11 @@ def touching(
 
 
 def _touches(table: Table, file: DataFile, window: Window) -> bool:
-    if table.closes and not file.nulls.get(table.closes, 1) and file.high.get(table.closes, window.end_ms) <= window.start_ms:
+    if (
+        table.closes
+        and not file.nulls.get(table.closes, 1)
+        and file.high.get(table.closes, window.end_ms) <= window.start_ms
+    ):
         return False
     for part, value in zip(table.partition, file.part, strict=True):
         if part == "day" and not _first_day(window) <= value <= _last_day(window):

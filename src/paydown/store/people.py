@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 TABLE = "identities"
 """The only table that holds names."""
 
+_KEY = re.compile(r"p_[0-9a-f]{16}")
 _SHOWN = ("display", "user", "e-mail")
 
 
@@ -27,9 +29,10 @@ def keys_for(tx: Transaction, names: Iterable[str], cluster: str) -> dict[str, s
     """Give each user name its person key; names not seen before get a new random one, as rows of kind `user`.
 
     One user name is one person over the whole store, except where an identity of this cluster alone says otherwise.
+    What is a person key already (of facts that a store exported) stays as it is.
     """
     wanted = set(names)
-    known: dict[str, str] = {}
+    known = {name: name for name in wanted if _KEY.fullmatch(name)}
     for row in sorted(_users(tx), key=lambda row: row["cluster"] is not None):
         if row["name"] in wanted and row["cluster"] in {None, cluster}:
             known[row["name"]] = row["person"]

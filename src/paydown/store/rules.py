@@ -83,11 +83,10 @@ def _verdicts(table: Table, rows: pa.Table, by_key: Ints, first: Flags) -> NDArr
 
 def _last_taken(first: Flags, taken: Flags) -> Ints:
     """Give for each key that took a row the place of the last that it took."""
-    places = np.flatnonzero(taken)
-    if not len(places):
-        return places
+    places = np.asarray(np.flatnonzero(taken), np.int64)
     key = np.cumsum(first)[places]
-    return places[np.append(np.diff(key) != 0, np.True_)]
+    last = np.append(np.diff(key) != 0, np.True_)[: len(places)]
+    return np.asarray(places[last], np.int64)
 
 
 def judge_closed(stored: Ints, incoming: Ints, equal: Callable[[Ints, Ints], Flags]) -> NDArray[np.int8]:

@@ -19,8 +19,6 @@ from paydown.store import order, parts, rules, upsert
 from paydown.store.tables import conform
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from paydown.model.schema import Table
     from paydown.store.delta import DataFile
     from paydown.store.staging import Staged
@@ -79,7 +77,7 @@ def _judged(staged: Staged, files: list[DataFile], own: pa.Table, names: list[st
     turned = None if order.ascending([keys[:known]])[0] else np.argsort(keys[:known], kind="stable")
     stored = keys[:known] if turned is None else keys[turned]
 
-    def equal(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def equal(left: order.Ints, right: order.Ints) -> order.Flags:
         if turned is not None:
             right = np.where(right < known, turned[np.minimum(right, known - 1)], right)
         return order.same(both, left, right, [name for name in both.column_names if name not in names])
@@ -111,12 +109,12 @@ def _sorted_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(ranks).take(joined.indices), joined.dictionary.take(turned))
 
 
-def numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+def numbers(column: pa.ChunkedArray) -> order.Ints:
     """Give numbers that compare as the values of a column of `coded` rows do, nulls first."""
     if not pa.types.is_dictionary(column.type):
         return order.codes(column)
     indices = pa.chunked_array([chunk.indices for chunk in column.chunks], column.type.index_type)
-    return (pc.fill_null(indices, -1) if indices.null_count else indices).to_numpy()
+    return np.asarray((pc.fill_null(indices, -1) if indices.null_count else indices).to_numpy(), np.int64)
 
 
 def overlapping(table: Table, file: DataFile, own: pa.Table, names: list[str]) -> bool:
@@ -149,11 +147,11 @@ def _spans(table: Table, taken: list[_Taken]) -> pa.Table:
     fresh = [piece for piece in taken if piece.inserted]
     cluster, day = table.partition.index("cluster"), table.partition.index("day")
     instant = pa.timestamp("ms", "UTC")
-    return pa.table({
-        "cluster": pa.array([piece.part[cluster] for piece in fresh], pa.string()),
-        "day": pa.array([date.fromisoformat(piece.part[day]) for piece in fresh], pa.date32()),
-        "first": pa.array([piece.first for piece in fresh], pa.int64()).cast(instant),
-        "last": pa.array([piece.last for piece in fresh], pa.int64()).cast(instant),
-    })
-
-
+    return pa.table(
+        {
+            "cluster": pa.array([piece.part[cluster] for piece in fresh], pa.string()),
+            "day": pa.array([date.fromisoformat(piece.part[day]) for piece in fresh], pa.date32()),
+            "first": pa.array([piece.first for piece in fresh], pa.int64()).cast(instant),
+            "last": pa.array([piece.last for piece in fresh], pa.int64()).cast(instant),
+        }
+    )

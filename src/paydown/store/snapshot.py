@@ -66,9 +66,7 @@ class Snapshot:
         found = delta.state(table_path(self.path, table.name), pin.version, table.partition)[1]
         return sorted(found, key=lambda file: parquet.place_in_order(table, file))
 
-    def files(
-        self, table: str, *, clusters: Collection[str] | None = None, window: Window | None = None
-    ) -> list[str]:
+    def files(self, table: str, *, clusters: Collection[str] | None = None, window: Window | None = None) -> list[str]:
         """Give the places of the Parquet files that can hold rows of these clusters touching the window.
 
         They come by partition, and within it by their least row.
@@ -77,30 +75,37 @@ class Snapshot:
         return [delta.location(uri, file) for file in self.data_files(table, clusters=clusters, window=window)]
 
     def rows(
-        self, table: str, *, columns: Sequence[str] | None = None, clusters: Collection[str] | None = None,
-        window: Window | None = None, where: str = "", params: Sequence[Any] = (), sort: bool = False,
+        self,
+        table: str,
+        *,
+        columns: Sequence[str] | None = None,
+        clusters: Collection[str] | None = None,
+        window: Window | None = None,
+        where: str = "",
+        params: Sequence[Any] = (),
+        sort: bool = False,
+        dictionaries: bool = False,
     ) -> pa.Table:
         """Give rows of a table with the types of the model.
 
         `clusters` is exact. `window` gives every row that touches it, and may give others: whole days or months are
         read. `where` is an SQL condition over the columns, with `params` for its question marks. Rows come in the
         order of the files (each sorted as the table says), or with `sort` in the table's own order throughout.
+        With `dictionaries` texts come as dictionary arrays, which are quicker to make and to compare.
         """
         known = table_of(table)
         wanted = list(columns if columns is not None else known.names)
-        schema = pa.schema([stored(table).field(name) for name in wanted])
+        need = wanted + [name for name in known.sort if sort and name not in wanted]
         condition = " AND ".join(f"({each})" for each in (self._of_clusters(known, clusters), where) if each)
-        files = self.data_files(table, clusters=clusters, window=window)
-        if not condition:
-            need = wanted + [name for name in known.sort if sort and name not in wanted]
-            found = parquet.read(table_path(self.path, table), table, files, need)
-        else:
-            need = wanted + [name for name in known.sort if sort and name not in wanted]
+        if condition:
             select = ", ".join(engine.quoted(name) for name in need)
-            sql = f"SELECT {select} FROM {engine.quoted(table)} WHERE {condition}"  # noqa: S608 (names of our schemas)
+            sql = f"SELECT {select} FROM {engine.quoted(table)} WHERE {condition}"
             found = self.query(sql, params, clusters=clusters, window=window)
+        else:
+            files = self.data_files(table, clusters=clusters, window=window)
+            found = parquet.read(table_path(self.path, table), table, files, need, dictionaries=dictionaries)
         found = order.sort(found, known.sort) if sort else found
-        return parquet.typed(found.select(wanted), schema)
+        return parquet.typed(found.select(wanted), parquet.schema(table, wanted, dictionaries=dictionaries))
 
     def _of_clusters(self, table: Table, clusters: Collection[str] | None) -> str:
         """Give the condition on the cluster where the partition does not settle it."""
@@ -110,8 +115,13 @@ class Snapshot:
         return f"cluster IN ({among}) OR cluster IS NULL" if among else "cluster IS NULL"
 
     def query(
-        self, sql: str, params: Mapping[str, Any] | Sequence[Any] = (), *, clusters: Collection[str] | None = None,
-        window: Window | None = None, tables: Mapping[str, pa.Table] | None = None,
+        self,
+        sql: str,
+        params: Mapping[str, Any] | Sequence[Any] = (),
+        *,
+        clusters: Collection[str] | None = None,
+        window: Window | None = None,
+        tables: Mapping[str, pa.Table] | None = None,
     ) -> pa.Table:
         """Run SQL (DuckDB's) over the tables of the store, each a view of its name, and over Arrow tables given.
 
@@ -127,7 +137,7 @@ class Snapshot:
     def _view(self, table: Table, clusters: Collection[str] | None, window: Window | None) -> str:
         select = engine.scan(self.files(table.name, clusters=clusters, window=window), stored(table.name))
         condition = self._of_clusters(table, clusters)
-        return f"SELECT * FROM ({select}) WHERE {condition}" if condition else select  # noqa: S608 (names quoted)
+        return f"SELECT * FROM ({select}) WHERE {condition}" if condition else select
 
 
 def _in_milliseconds(rows: pa.Table) -> pa.Table:

@@ -49,6 +49,10 @@ class Staged:
             return [rows]
         return [rows.filter(closed), rows.filter(rows.column(self.table.closes).is_null())]
 
+    def in_order(self) -> list[DataFile]:
+        """Give the files by partition, and within it by their least row."""
+        return sorted(self.files.values(), key=lambda file: parquet.place_in_order(self.table, file))
+
     def drop(self, file: DataFile) -> None:
         """Leave a file out."""
         del self.files[file.path]

@@ -5,22 +5,35 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from paydown.store import catalog, layout, lock
+from paydown.errors import StoreError
+from paydown.store import catalog, delta, layout, lock
+from paydown.store.check import problems
+from paydown.store.compaction import Compacted, compact
+from paydown.store.export import Format, export
+from paydown.store.info import Info
+from paydown.store.info import info as describe
+from paydown.store.layout import catalog_path, table_path
 from paydown.store.snapshot import Snapshot
 from paydown.store.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+    from datetime import date
+    from pathlib import Path
 
 
 class Store:
     """A store of facts; see docs/store.md."""
 
-    def __init__(self, path: str, *, create: bool = False) -> None:
+    def __init__(
+        self, path: str, *, create: bool = False, filesystem: str | None = None, clock: lock.Clock | None = None
+    ) -> None:
         self.path = path.rstrip("/") or "/"
         """Its folder."""
         self.marker = layout.make(self.path) if create else layout.read(self.path)
         """Its layout version and id."""
+        self._filesystem = filesystem
+        self._clock = clock
 
     def snapshot(self) -> Snapshot:
         """Give the last acknowledged state, pinned."""
@@ -32,10 +45,54 @@ class Store:
 
         `StoreBusyError` names the holder where another writer keeps the store for longer than `wait_s`.
         """
-        with lock.held(self.path, wait_s=wait_s, command=command):
+        kind = self._filesystem
+        with lock.held(self.path, wait_s=wait_s, command=command, kind=kind, clock=self._clock) as lease:
             self.marker = layout.migrate(self.path, layout.read(self.path))
-            transaction = Transaction(self.snapshot())
+            transaction = Transaction(self.snapshot(), lease.check)
             try:
                 yield transaction
             finally:
                 transaction.discard()
+
+    def info(self) -> Info:
+        """Describe the store: tables, sizes, clusters, file system, who writes it."""
+        return describe(self.snapshot(), self.marker, self._filesystem)
+
+    def check(self) -> list[str]:
+        """Look whether everything acknowledged is there, readable and as the log says; give what is not."""
+        try:
+            return list(problems(self.snapshot()))
+        except StoreError as error:
+            return [str(error)]
+
+    def compact(self, *, grace_hours: int = 24, wait_s: float = 0.0) -> Compacted:
+        """Put small files together in order, and remove files that no state of the last `grace_hours` names."""
+        merged = made = 0
+        with self.write(wait_s=wait_s, command="compact") as tx:
+            for name in tx.base.catalog.pins:
+                counts = compact(tx.staged(name))
+                merged, made = merged + counts[0], made + counts[1]
+            snapshot = tx.commit()
+            places = [catalog_path(self.path), *(table_path(self.path, name) for name in snapshot.catalog.pins)]
+            removed = [delta.vacuum(place, grace_hours) for place in places]
+        return Compacted(merged, made, sum(r[0] for r in removed), sum(r[1] for r in removed))
+
+    def retain(self, table: str, before: date, cluster: str | None = None, *, wait_s: float = 0.0) -> int:
+        """Drop facts that were over before a day, of one cluster or of all, and give how many rows.
+
+        The ledger made of them stays; `Snapshot.dropped_before` tells that those days must not be posted again.
+        """
+        with self.write(wait_s=wait_s, command=f"retain {table}") as tx:
+            dropped = tx.drop_before(table, before, cluster)
+            tx.commit()
+        return dropped
+
+    def export(
+        self,
+        folder: str | Path,
+        tables: Collection[str] | None = None,
+        clusters: Collection[str] | None = None,
+        format: Format = "parquet",  # noqa: A002 (the word that users know)
+    ) -> dict[str, int]:
+        """Write facts out as a folder that can be ingested; give the rows of each table that has any."""
+        return export(self.snapshot(), folder, tables, clusters, format)

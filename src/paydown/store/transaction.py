@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from paydown.errors import StoreError
-from paydown.store import catalog, delta, samples, upsert
+from paydown.store import catalog, compaction, delta, retention, samples, upsert
 from paydown.store.layout import table_path
 from paydown.store.snapshot import Snapshot
 from paydown.store.staging import Staged
 from paydown.store.tables import TABLES, conform, physical, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date
 
     from paydown.store.upsert import Upserted
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 class Transaction:
     """What a writer does to the store; nobody sees any of it before `commit` returns."""
 
-    def __init__(self, base: Snapshot) -> None:
+    def __init__(self, base: Snapshot, check: Callable[[], None] = lambda: None) -> None:
         self.base = base
         """The state that it started from; everything it reads."""
+        self._check = check
         self._staged: dict[str, Staged] = {}
         self._dropped: dict[str, dict[str, str]] = {}
 
@@ -69,6 +70,20 @@ class Transaction:
             staged.drop(file)
         staged.add(fresh)
 
+    def drop_before(self, table: str, before: date, cluster: str | None = None) -> int:
+        """Drop facts that were over before a day, remember that, and give how many rows."""
+        staged = self.staged(table)
+        clusters = {file.part[0] for file in staged.files.values()} if "cluster" in staged.table.partition else set()
+        dropped = retention.drop(staged, before, cluster)
+        known = self._dropped.setdefault(table, {})
+        for name in clusters if cluster is None else {cluster}:
+            known[name] = max(before.isoformat(), known.get(name, ""), self._dropped_already(table, name))
+        return dropped
+
+    def _dropped_already(self, table: str, cluster: str) -> str:
+        day = self.base.dropped_before(cluster, table)
+        return "" if day is None else day.isoformat()
+
     def staged(self, table: str) -> Staged:
         """Give the state of a table in this transaction."""
         if table not in self._staged:
@@ -79,15 +94,18 @@ class Transaction:
         """Acknowledge everything at once, and give the new state."""
         pins = dict(self.base.catalog.pins)
         for name, staged in self._staged.items():
+            compaction.tidy(staged)
             files = list(staged.files.values())
             version = delta.commit(staged.uri, physical(name), staged.table.partition, files)
             pins[name] = self._pin(name, version)
+        self._check()
         new = catalog.commit(self.base.path, self.base.catalog, pins)
         for name, staged in self._staged.items():
             staged.made.clear()
             if pins[name].version % delta.CHECKPOINT_EVERY == 0:
                 delta.checkpoint(table_path(self.base.path, name), pins[name].version)
         self._staged.clear()
+        self._dropped.clear()
         snapshot = Snapshot(self.base.path, new)
         self.base = snapshot
         return snapshot

@@ -85,7 +85,7 @@ def stored_rows(staged: Staged, files: list[DataFile], incoming: pa.Table) -> Fo
     keys = pa.schema([stored(table.name).field(name) for name in table.key])
     places = [staged.location(file) for file in files]
     join = " AND ".join(f"s.{engine.quoted(name)} IS NOT DISTINCT FROM i.{engine.quoted(name)}" for name in table.key)
-    sql = f"SELECT _file, _row FROM stored s SEMI JOIN incoming i ON {join} ORDER BY _file, _row"  # noqa: S608
+    sql = f"SELECT _file, _row FROM stored s SEMI JOIN incoming i ON {join} ORDER BY _file, _row"
     views = {"stored": engine.scan(places, keys, rows=True)}
     hits = engine.run(sql, (), views, {"incoming": incoming.select(list(table.key))}, scratch_path(staged.store))
     numbers = {place: number for number, place in enumerate(places)}
