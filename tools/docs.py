@@ -16,14 +16,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
+import docs_example
 from pydantic import BaseModel
 
 from paydown import plugins
+from paydown.app import CONNECTOR_PACKAGES
 from paydown.config import Settings
 from paydown.ledger.settings import LedgerSettings
 from paydown.model import entries, facts
 from paydown.surfaces.cli import exit_codes as codes
-from paydown.surfaces.cli import flags
+from paydown.surfaces.cli import flags, words
 from paydown.surfaces.cli.main import root
 
 if TYPE_CHECKING:
@@ -33,15 +35,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- begin (?P<name>.+?) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
-CONNECTORS = ("paydown.connectors", "paydown.connectors.traces")
-"""The packages that hold our own connectors."""
 
-COMMON = "Besides the flags that [every report](../cli.md) has:"
+COMMON = "Besides those of [every report](../cli.md#flags-of-every-report):"
 
 
 def connectors() -> dict[str, Any]:
     """Give our own connectors by name."""
-    found = [plugins.discover(package, "CONNECTOR") for package in CONNECTORS]
+    found = [plugins.discover(package, "CONNECTOR") for package in CONNECTOR_PACKAGES]
     return _sound(found)
 
 
@@ -169,25 +169,26 @@ def report_page(report: Any) -> str:
     module = home(report, "REPORT")
     lines = [f"<!-- Written by `make docs` from {module.__name__}. -->", f"# {report.name}", ""]
     lines += [f"*{report.question}*", ""]
+    lines += [(module.__doc__ or "").strip(), "", "## Flags", "", COMMON, "", *asked(report.parameters), ""]
+    lines += ["## Tables that it needs", "", *_needs(report.needs), ""]
     lines += [
-        (module.__doc__ or "").strip(),
+        "## Columns",
         "",
-        "## What it can be asked",
-        "",
-        COMMON,
-        "",
-        *options(flags.parameters_of(report.parameters)),
+        "Those of the answer when nothing is asked; a cut (`--by`) puts its own before them.",
         "",
     ]
-    lines += ["## What it needs", "", *_needs(report.needs), ""]
-    if columns := getattr(module, "COLUMNS", ()):
-        lines += ["## What it answers", "", *_columns(columns), ""]
+    for answer in docs_example.answers(report):
+        lines += [
+            *([f"### {answer.report}", ""] if answer.report != report.name else []),
+            *_columns(answer.columns),
+            "",
+        ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _needs(needs: Iterable[Any]) -> Iterator[str]:
     rows = ((n.table, "yes" if n.required else "", n.without) for n in needs)
-    return grid(("table", "no answer without it", "what goes missing without it"), rows)
+    return grid(("table", "no answer without it", "without it"), rows)
 
 
 def _columns(columns: Iterable[Any]) -> Iterator[str]:
@@ -230,6 +231,11 @@ def commands(_: str) -> Iterator[str]:
             yield from _command(context)
 
 
+def output_flags(_: str) -> Iterator[str]:
+    """Make the table of the flags that every report has besides its own."""
+    return options((option, "") for option in words.output_options())
+
+
 def exit_codes(_: str) -> Iterator[str]:
     """Make the table of the exit codes."""
     return grid(("code", "meaning"), ((str(code), meaning) for code, meaning in codes.table().items()))
@@ -249,7 +255,8 @@ def _command(context: click.Context) -> Iterator[str]:
     command = context.command
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield from (f"### {context.command_path}", "", *_help(command), "", "```text", usage, "```", "")
-    shown = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    above = {tuple(option.opts) for option in context.find_root().command.params if context.parent}
+    shown = [o for o in command.params if isinstance(o, click.Option) and not o.hidden and tuple(o.opts) not in above]
     if shown:
         yield from (*options((option, "") for option in shown), "")
 
@@ -274,6 +281,7 @@ BLOCKS: dict[str, Callable[[str], Iterator[str]]] = {
     "commands": commands,
     "connectors": connector_list,
     "exit-codes": exit_codes,
+    "output-flags": output_flags,
     "reports": report_list,
     "settings": settings,
     "tables": fact_tables,

@@ -1,6 +1,7 @@
 """The generator of the documentation, loaded from `tools`, and the pages."""
 
-import importlib.util
+import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def docs():
-    spec = importlib.util.spec_from_file_location("docs_tool", ROOT / "tools/docs.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(ROOT / "tools"))
+    return importlib.import_module("docs")
 
 
 @pytest.fixture(scope="session")
