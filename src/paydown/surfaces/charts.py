@@ -47,25 +47,24 @@ document.querySelectorAll("script[data-draw]").forEach((data) => {
 """
 """What draws every specification of a page, from the page itself: nothing is fetched."""
 
-_KEYS = frozenset({"bucket", "bucket_end", "tres"})
 _DIGITS = 4
 
 
 def charts_of(answer: Answer, zone: ZoneInfo) -> list[tuple[Spec, str]]:
     """Give the specifications of an answer's pictures, each with a sentence that says what it shows."""
-    if not _is_timeline(answer):
+    if not {column.name for column in answer.columns} >= {"bucket", "tres", *CURVES}:
         return []
     by_tres: dict[str, list[dict[str, Any]]] = {}
     for row in answer.rows.to_pylist():
         by_tres.setdefault(row["tres"], []).append(row)
+    if any(_overlap(rows) for rows in by_tres.values()):
+        return []
     return [timeline(rows, tres, zone) for tres, rows in by_tres.items()]
 
 
-def _is_timeline(answer: Answer) -> bool:
-    """A timeline that is cut by anything else has several rows for each bucket, and no picture yet."""
-    names = {column.name for column in answer.columns}
-    cut = any(column.role == "text" and column.name not in _KEYS for column in answer.columns)
-    return not cut and names >= {"bucket", "tres", *CURVES}
+def _overlap(rows: list[dict[str, Any]]) -> bool:
+    """A timeline that is cut by user, say, has several rows for one bucket, which are not one curve."""
+    return len({row["bucket"] for row in rows}) < len(rows)
 
 
 def timeline(rows: list[dict[str, Any]], tres: str, zone: ZoneInfo, width: int | str = "container") -> tuple[Spec, str]:
