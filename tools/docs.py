@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- begin (?P<name>.+?) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
 
 COMMON = "Besides those of [every report](../cli.md#flags-of-every-report):"
+COLUMNS = "Those of the answer where nothing is asked; a cut (`--by`) puts its own before them."
 
 
 def connectors() -> dict[str, Any]:
@@ -171,18 +172,10 @@ def report_page(report: Any) -> str:
     lines += [f"*{report.question}*", ""]
     lines += [(module.__doc__ or "").strip(), "", "## Flags", "", COMMON, "", *asked(report.parameters), ""]
     lines += ["## Tables that it needs", "", *_needs(report.needs), ""]
-    lines += [
-        "## Columns",
-        "",
-        "Those of the answer when nothing is asked; a cut (`--by`) puts its own before them.",
-        "",
-    ]
+    lines += ["## Columns", "", COLUMNS, ""]
     for answer in docs_example.answers(report):
-        lines += [
-            *([f"### {answer.report}", ""] if answer.report != report.name else []),
-            *_columns(answer.columns),
-            "",
-        ]
+        heading = [] if answer.report == report.name else [f"### {answer.report}", ""]
+        lines += [*heading, *_columns(answer.columns), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

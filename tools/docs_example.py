@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -29,18 +31,13 @@ JOB = "1"
 @cache
 def snapshot() -> Snapshot:
     """Make the store; it is gone when the process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="paydown-docs-")
-    store = open_store(Path(folder.name) / "store", create=True)
+    folder = Path(tempfile.mkdtemp(prefix="paydown-docs-"))
+    atexit.register(shutil.rmtree, folder)
+    store = open_store(folder / "store", create=True)
     with store.write(command="docs") as transaction:
         for name, rows in tiny(CLUSTER).items():
             transaction.upsert(name, normalise(FACTS[name], rows, CLUSTER).rows)
-        pinned = transaction.commit()
-    _kept.append(folder)
-    return pinned
-
-
-_kept: list[tempfile.TemporaryDirectory[str]] = []
-"""What lives as long as the process."""
+        return transaction.commit()
 
 
 def answers(report: Any) -> list[Answer]:
