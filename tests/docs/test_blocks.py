@@ -52,7 +52,7 @@ def environment(tmp_path):
 
 @pytest.mark.parametrize("page", having("console"))
 def test_console_blocks_run(page, tmp_path, environment):
-    pytest.importorskip("paydown.app", reason="the command line cannot ingest yet")
+    pytest.importorskip("paydown.ledger.posting", reason="ingest cannot post yet")
     for command, expected in [pair for text in blocks(page, "console") for pair in commands(text)]:
         done = subprocess.run(
             ["bash", "-c", command],
