@@ -27,7 +27,7 @@ def instants(ms: npt.NDArray[np.int64], null: npt.NDArray[np.bool_] | None = Non
 
 
 def rows(table: str, cluster: str, columns: Mapping[str, object], size: int) -> pa.Table:
-    """Put columns (arrays, lists) together, in the table's order, with the cluster's name; what is not given is left out."""
+    """Put columns together in the table's order, with the cluster's name; a column that is not given is left out."""
     schema = FACTS[table].arrow
     given = {"cluster": pa.repeat(cluster, size), **columns}
     unknown = set(given) - set(schema.names)

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from paydown.connectors.synthetic.cluster import Cluster
-    from paydown.connectors.synthetic.life import Ints, Lives, Places
+    from paydown.connectors.synthetic.life import Ints, Lives
     from paydown.connectors.synthetic.outages import Outage
+    from paydown.connectors.synthetic.record import Places
     from paydown.connectors.synthetic.workload import Workload
 
 _STATES = ("down", "planned_down")
@@ -38,7 +39,9 @@ def _ms(cluster: Cluster, seconds: list[int]) -> Ints:
 
 def _nodes(cluster: Cluster) -> pa.Table:
     names = ("node", "partitions", "pool", "gpu_model", "gpus", "gpu_memory_mib", "cpus", "memory_mib")
-    columns: dict[str, object] = {name: [getattr(n, name if name != "node" else "name") for n in cluster.nodes] for name in names}
+    columns: dict[str, object] = {
+        name: [getattr(n, name if name != "node" else "name") for n in cluster.nodes] for name in names
+    }
     columns["start"] = instants(np.array([n.joins_ms for n in cluster.nodes]))
     return rows("nodes", cluster.name, columns, len(cluster.nodes))
 
@@ -46,22 +49,37 @@ def _nodes(cluster: Cluster) -> pa.Table:
 def _devices(cluster: Cluster) -> pa.Table:
     """List the devices of nodes whose GPUs are cut into instances; the others' follow from the inventory."""
     found = [(n, d) for n in cluster.nodes if n.role == "mig" for d in n.devices]
-    return rows("devices", cluster.name, {
-        "node": [n.name for n, _ in found], "gpu": [d.name for _, d in found],
-        "uuid": [f"MIG-{n.name}-{d.name.replace('/', '-')}" for n, d in found],
-        "gpu_model": [n.gpu_model for n, _ in found], "milli": [d.milli for _, d in found],
-        "memory_mib": [d.memory_mib for _, d in found], "start": instants(np.array([n.joins_ms for n, _ in found], np.int64)),
-    }, len(found))
+    return rows(
+        "devices",
+        cluster.name,
+        {
+            "node": [n.name for n, _ in found],
+            "gpu": [d.name for _, d in found],
+            "uuid": [f"MIG-{n.name}-{d.name.replace('/', '-')}" for n, d in found],
+            "gpu_model": [n.gpu_model for n, _ in found],
+            "milli": [d.milli for _, d in found],
+            "memory_mib": [d.memory_mib for _, d in found],
+            "start": instants(np.array([n.joins_ms for n, _ in found], np.int64)),
+        },
+        len(found),
+    )
 
 
 def _states(cluster: Cluster, outages: list[Outage]) -> pa.Table:
     outages = sorted(outages, key=lambda o: (o.node, o.start))
     end = _ms(cluster, [o.end for o in outages])
-    return rows("node_states", cluster.name, {
-        "node": [cluster.nodes[o.node].name for o in outages], "state": [o.kind for o in outages],
-        "reason": [o.reason for o in outages], "start": instants(_ms(cluster, [o.start for o in outages])),
-        "end": instants(end, end >= cluster.end_ms),
-    }, len(outages))
+    return rows(
+        "node_states",
+        cluster.name,
+        {
+            "node": [cluster.nodes[o.node].name for o in outages],
+            "state": [o.kind for o in outages],
+            "reason": [o.reason for o in outages],
+            "start": instants(_ms(cluster, [o.start for o in outages])),
+            "end": instants(end, end >= cluster.end_ms),
+        },
+        len(outages),
+    )
 
 
 def _reservations(cluster: Cluster, outages: list[Outage]) -> pa.Table:
@@ -70,11 +88,19 @@ def _reservations(cluster: Cluster, outages: list[Outage]) -> pa.Table:
     for o in sorted(outages):
         groups.setdefault((o.start, o.end, o.kind, o.reason), []).append(cluster.nodes[o.node].name)
     keys = list(groups)
-    return rows("reservations", cluster.name, {
-        "name": [f"{key[3]}-{i + 1}" for i, key in enumerate(keys)], "nodes": [";".join(groups[key]) for key in keys],
-        "kind": [_RESERVED[key[2]] for key in keys], "accounts": [LIMITED if key[2] == "user" else None for key in keys],
-        "start": instants(_ms(cluster, [key[0] for key in keys])), "end": instants(_ms(cluster, [key[1] for key in keys])),
-    }, len(keys))
+    return rows(
+        "reservations",
+        cluster.name,
+        {
+            "name": [f"{key[3]}-{i + 1}" for i, key in enumerate(keys)],
+            "nodes": [";".join(groups[key]) for key in keys],
+            "kind": [_RESERVED[key[2]] for key in keys],
+            "accounts": [LIMITED if key[2] == "user" else None for key in keys],
+            "start": instants(_ms(cluster, [key[0] for key in keys])),
+            "end": instants(_ms(cluster, [key[1] for key in keys])),
+        },
+        len(keys),
+    )
 
 
 def _quotas(cluster: Cluster, limit_milli: int) -> pa.Table:
@@ -82,11 +108,19 @@ def _quotas(cluster: Cluster, limit_milli: int) -> pa.Table:
     total = sum(n.gpus for n in cluster.nodes) * MILLI
     names = [*ACCOUNTS, LIMITED] if total else []
     amounts = [total // len(ACCOUNTS)] * (len(names) - 1) + [limit_milli] * bool(names)
-    return rows("quotas", cluster.name, {
-        "scope": ["account"] * len(names), "name": names, "tres": ["gpu"] * len(names), "amount": amounts,
-        "kind": ["guarantee"] * (len(names) - 1) + ["limit"] * bool(names),
-        "start": instants(np.full(len(names), cluster.start_ms, np.int64)),
-    }, len(names))
+    return rows(
+        "quotas",
+        cluster.name,
+        {
+            "scope": ["account"] * len(names),
+            "name": names,
+            "tres": ["gpu"] * len(names),
+            "amount": amounts,
+            "kind": ["guarantee"] * (len(names) - 1) + ["limit"] * bool(names),
+            "start": instants(np.full(len(names), cluster.start_ms, np.int64)),
+        },
+        len(names),
+    )
 
 
 def node_allocations(cluster: Cluster, work: Workload, lives: Lives, held: Places) -> pa.Table:
@@ -94,10 +128,19 @@ def node_allocations(cluster: Cluster, work: Workload, lives: Lives, held: Place
     parts = [_steps(cluster, work, lives, held, node) for node in cluster.of_role("unseen")]
     columns = np.concatenate([np.empty((6, 0), np.int64), *parts], axis=1)
     end = columns[2]
-    return rows("node_allocations", cluster.name, {
-        "node": codes([n.name for n in cluster.nodes], columns[0]), "gpu_milli": columns[3], "cpu_milli": columns[4],
-        "memory_mib": columns[5], "start": instants(columns[1]), "end": instants(end, end >= cluster.end_ms),
-    }, columns.shape[1])
+    return rows(
+        "node_allocations",
+        cluster.name,
+        {
+            "node": codes([n.name for n in cluster.nodes], columns[0]),
+            "gpu_milli": columns[3],
+            "cpu_milli": columns[4],
+            "memory_mib": columns[5],
+            "start": instants(columns[1]),
+            "end": instants(end, end >= cluster.end_ms),
+        },
+        columns.shape[1],
+    )
 
 
 def _steps(cluster: Cluster, work: Workload, lives: Lives, held: Places, node: int) -> Ints:

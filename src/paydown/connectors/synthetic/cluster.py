@@ -119,8 +119,17 @@ def _gpu_node(settings: SyntheticSettings, index: int, role: str, start: int) ->
     joins = start + settings.days * MS_PER_DAY // 10 if role == "late" else start
     pool = role if role in ("shared", "mig") else model.lower()
     return Node(
-        f"gpu{index + 1:04d}", partitions, pool, role, model, settings.gpus_per_node, memory,
-        GPU_CPUS, GPU_NODE_MIB, _devices(settings.gpus_per_node, role, memory), joins,
+        f"gpu{index + 1:04d}",
+        partitions,
+        pool,
+        role,
+        model,
+        settings.gpus_per_node,
+        memory,
+        GPU_CPUS,
+        GPU_NODE_MIB,
+        _devices(settings.gpus_per_node, role, memory),
+        joins,
     )
 
 

@@ -39,6 +39,9 @@ _OVERBOOKED = 3
 _WORDS = ("train", "finetune", "sweep", "eval", "pretrain", "sample", "align", "fold", "render", "embed")
 
 
+_Maker = tuple[str, tuple[Pattern, ...], float]
+
+
 @dataclass(frozen=True)
 class Family:
     """Jobs of one user that are alike."""
@@ -82,13 +85,38 @@ def draw(cluster: Cluster, settings: SyntheticSettings) -> list[Family]:
     """Draw users and their families, then the services and the planted families."""
     rng = generator(settings.seed, 1)
     makers = _makers(cluster)
+    users = _users(rng, settings.jobs)
     found: list[Family] = []
-    for user in _users(rng, settings.jobs):
+    for user in users:
         for _ in range(int(rng.integers(3, 9))):
             partition, patterns, _ = makers[int(rng.choice(len(makers), p=_shares(makers)))]
             pattern = _pick(rng, patterns, user.habit)
             found.append(_family(rng, cluster, user, partition, pattern, len(found)))
-    return found + _services(rng, cluster) + _planted(cluster)
+    for partition, patterns, _ in makers:
+        there = {f.pattern for f in found if f.partition == partition}
+        for pattern in (p for p in patterns if INDEX[p.name] not in there):
+            user = users[int(rng.integers(0, len(users)))]
+            found.append(_family(rng, cluster, user, partition, pattern, len(found)))
+    return _balanced(found, makers) + _services(rng, cluster) + _planted(cluster)
+
+
+def _balanced(found: list[Family], makers: list[_Maker]) -> list[Family]:
+    """Weigh families so that partitions and patterns have about their shares, whoever submits them.
+
+    The share is held half-way between that of the jobs and that of the hours, so that neither is far off.
+    """
+    totals: dict[tuple[str, int], float] = {}
+    for f in found:
+        size = f.weight * f.tasks * float(np.sqrt(f.hours * f.nodes * max(f.count, 1)))
+        totals[f.partition, f.pattern] = totals.get((f.partition, f.pattern), 0.0) + size
+    wanted = {
+        (partition, INDEX[p.name]): share * p.weight / sum(q.weight for q in patterns)
+        for partition, patterns, share in makers
+        for p in patterns
+    }
+    return [
+        replace(f, weight=f.weight * wanted[f.partition, f.pattern] / totals[f.partition, f.pattern]) for f in found
+    ]
 
 
 def _users(rng: np.random.Generator, jobs: int) -> list[_User]:
@@ -97,18 +125,15 @@ def _users(rng: np.random.Generator, jobs: int) -> list[_User]:
     habits = rng.choice(list(HABITS), count, p=_HABIT_SHARES)
     accounts = rng.choice(ACCOUNTS, count, p=np.array([8, 9, 5, 4, 4, 3, 4, 2]) / 39)
     ranks = rng.permutation(count) + 1
-    return [
-        _User(f"user{i + 1:03d}", str(accounts[i]), str(habits[i]), float(ranks[i]) ** -0.6) for i in range(count)
-    ]
-
-
-_Maker = tuple[str, tuple[Pattern, ...], float]
+    return [_User(f"user{i + 1:03d}", str(accounts[i]), str(habits[i]), float(ranks[i]) ** -0.6) for i in range(count)]
 
 
 def _makers(cluster: Cluster) -> list[_Maker]:
     """Give the partitions that exist, what runs there, and how many of the jobs."""
     there = {partition for node in cluster.nodes for partition in node.partitions.split(";")}
-    small = tuple(p for p in GPU_PATTERNS if p.kind == "interactive" or p.name in ("small-batch", "never-used", "steady"))
+    small = tuple(
+        p for p in GPU_PATTERNS if p.kind == "interactive" or p.name in ("small-batch", "never-used", "steady")
+    )
     every = (("gpu", GPU_PATTERNS, 0.7), ("cpu", CPU_PATTERNS, 0.22), ("shared", small, 0.05), ("mig", small, 0.03))
     return [maker for maker in every if maker[0] in there]
 
@@ -132,10 +157,19 @@ def _family(
     if partition == "cpu":
         count, milli = 0, 0
     return Family(
-        user.name, user.account, f"{_WORDS[number % len(_WORDS)]}-{pattern.name[0]}{number:03d}",
-        INDEX[pattern.name], partition, str(rng.choice(["normal", "high", "scavenge"], p=[0.82, 0.06, 0.12])),
-        _model(rng, partition), nodes, count, milli, cpus, memory,
-        hours=float(pattern.hours * rng.lognormal(0.0, 0.9)) * (1.0 if nodes == 1 else 0.7),
+        user.name,
+        user.account,
+        f"{_WORDS[number % len(_WORDS)]}-{pattern.name[0]}{number:03d}",
+        INDEX[pattern.name],
+        partition,
+        str(rng.choice(["normal", "high", "scavenge"], p=[0.82, 0.06, 0.12])),
+        _model(rng, partition),
+        nodes,
+        count,
+        milli,
+        cpus,
+        memory,
+        hours=float(pattern.hours * rng.lognormal(0.0, 0.7)) * (1.0 if nodes == 1 else 0.7),
         tasks=1.0 if pattern.kind != "batch" else float(rng.choice([1.0, 4.0, 16.0], p=[0.6, 0.25, 0.15])),
         overask=float(rng.choice([1.3, 2.0, 5.0, 12.0], p=[0.3, 0.35, 0.2, 0.15])),
         weight=float(user.activity * rng.lognormal(0.0, 0.6)) / (1.0 if nodes == 1 else 2.0),
@@ -187,8 +221,22 @@ def _services(rng: np.random.Generator, cluster: Cluster) -> list[Family]:
     patterns = [SERVICES[1] if i % 3 == 2 else SERVICES[0] for i in range(count)]
     return [
         Family(
-            f"svc{i + 1:02d}", str(rng.choice(ACCOUNTS)), f"serve-{i + 1:02d}", INDEX[pattern.name], "gpu", "high",
-            None, 1, 2, MILLI, 16, 2 * _MIB_PER_GPU, 0.0, 1.0, 1.0, 0.0,
+            f"svc{i + 1:02d}",
+            str(rng.choice(ACCOUNTS)),
+            f"serve-{i + 1:02d}",
+            INDEX[pattern.name],
+            "gpu",
+            "high",
+            None,
+            1,
+            2,
+            MILLI,
+            16,
+            2 * _MIB_PER_GPU,
+            0.0,
+            1.0,
+            1.0,
+            0.0,
         )
         for i, pattern in enumerate(patterns)
     ]
@@ -199,7 +247,22 @@ def _planted(cluster: Cluster) -> list[Family]:
     if not cluster.of_role("unseen"):
         return []
     base = Family(
-        "", "", "", INDEX["steady"], "local", "high", None, 1, 2, MILLI, 16, 2 * _MIB_PER_GPU, 0.0, 1.0, 1.0, 0.0,
+        "",
+        "",
+        "",
+        INDEX["steady"],
+        "local",
+        "high",
+        None,
+        1,
+        2,
+        MILLI,
+        16,
+        2 * _MIB_PER_GPU,
+        0.0,
+        1.0,
+        1.0,
+        0.0,
     )
     over = replace(base, user="user001", account="vision", name="overbooked", partition="gpu", count=1, cpus=8)
     over = replace(over, memory_mib=_MIB_PER_GPU, role="overbooked")

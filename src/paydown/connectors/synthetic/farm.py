@@ -38,6 +38,12 @@ class Shape:
     held: list[int] = field(default_factory=list)
     """Nodes kept free for its head, which has waited long."""
 
+    part: bool = field(init=False)
+    """Whether it asks for a part of a device."""
+
+    def __post_init__(self) -> None:
+        self.part = self.milli not in (0, MILLI)
+
     @property
     def gpus_milli(self) -> int:
         """What one job takes, over all its nodes."""
@@ -64,9 +70,7 @@ class Farm:
         keeper = self.keeper[node]
         if keeper is not None and keeper is not shape:
             return False
-        if shape.milli in (0, MILLI):
-            return self.whole[node] >= shape.count
-        return self._part(node, shape.milli) >= 0
+        return self._part(node, shape.milli) >= 0 if shape.part else self.whole[node] >= shape.count
 
     def _part(self, node: int, milli: int) -> int:
         """Find the fullest device with room for a part of it, or the instance of just this size; -1: none."""
@@ -82,7 +86,7 @@ class Farm:
         """Take one node's part: the devices as bits, and the lane where a device is shared."""
         self.cpus[node] -= shape.cpus
         self.memory[node] -= shape.memory_mib
-        if shape.milli not in (0, MILLI):
+        if shape.part:
             return self._share(node, shape.milli)
         mask, free, wanted = 0, self.free[node], shape.count
         for device in range(len(free)):
@@ -108,7 +112,7 @@ class Farm:
         self.cpus[node] += shape.cpus
         self.memory[node] += shape.memory_mib
         free = self.free[node]
-        if shape.milli not in (0, MILLI):
+        if shape.part:
             device = mask.bit_length() - 1
             free[device] += shape.milli
             self.lanes[node][device] &= ~(1 << lane)
@@ -126,10 +130,20 @@ def shapes(cluster: Cluster, work: Workload) -> tuple[list[Shape], list[Shape]]:
     of_family = []
     for family in work.families:
         limited = family.account == LIMITED and family.count > 0
-        key = (family.partition, family.model, limited, family.nodes, family.count, family.milli, family.cpus, family.memory_mib)
+        key = (
+            family.partition,
+            family.model,
+            limited,
+            family.nodes,
+            family.count,
+            family.milli,
+            family.cpus,
+            family.memory_mib,
+        )
         if key not in found:
             there = [
-                i for i, node in enumerate(cluster.nodes)
+                i
+                for i, node in enumerate(cluster.nodes)
                 if family.partition in node.partitions.split(";") and family.model in (None, node.gpu_model)
             ]
             found[key] = Shape(there, limited, family.nodes, family.count, family.milli, family.cpus, family.memory_mib)

@@ -1,4 +1,4 @@
-"""What goes wrong with the telemetry: nodes without any, lost scrapes, exporters that hang, GPUs that fall off the bus."""
+"""What goes wrong with the telemetry: nodes without any, lost scrapes, exporters that hang, GPUs that are lost."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from paydown.connectors.synthetic.cluster import Cluster, generator
 from paydown.model.units import MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
 
 if TYPE_CHECKING:
+    from paydown.connectors.synthetic.life import Ints
     from paydown.connectors.synthetic.outages import Outage
-    from paydown.connectors.synthetic.signals import Columns, Ints
+    from paydown.connectors.synthetic.signals import Columns
 
 LOST = 0.002
 """The share of single scrapes that are lost."""
@@ -37,7 +38,8 @@ def gaps(cluster: Cluster, outages: list[Outage], seed: int, *, faults: bool) ->
     """List the times without measurements."""
     found = [
         Gap(o.node, -1, cluster.start_ms + o.start * MS_PER_SECOND, cluster.start_ms + o.end * MS_PER_SECOND)
-        for o in outages if o.kind in _GONE
+        for o in outages
+        if o.kind in _GONE
     ]
     found += [Gap(node, -1, cluster.start_ms, cluster.end_ms) for node in cluster.of_role("dark")]
     return found + (_hangs(cluster, seed) if faults else [])
@@ -48,7 +50,8 @@ def _hangs(cluster: Cluster, seed: int) -> list[Gap]:
     rng = generator(seed, 7)
     found = []
     for rate, low, high, single in (
-        (_HANGS_PER_NODE_DAY, 10, 150, False), (_FALLS_PER_NODE_DAY, 120, 600, True),
+        (_HANGS_PER_NODE_DAY, 10, 150, False),
+        (_FALLS_PER_NODE_DAY, 120, 600, True),
     ):
         for _ in range(int(rng.poisson(rate * len(cluster.nodes) * cluster.days))):
             node = int(rng.integers(0, len(cluster.nodes)))
@@ -67,7 +70,11 @@ def measured(gaps: list[Gap], nodes: list[int], devices: list[int], times: Ints)
         i = at.get(gap.node)
         if i is not None and gap.start_ms < times[i, -1] and gap.end_ms > times[i, 0]:
             lost = (times[i] >= gap.start_ms) & (times[i] < gap.end_ms)
-            rows = slice(first[i], first[i + 1]) if gap.device < 0 else slice(first[i] + gap.device, first[i] + gap.device + 1)
+            rows = (
+                slice(first[i], first[i + 1])
+                if gap.device < 0
+                else slice(first[i] + gap.device, first[i] + gap.device + 1)
+            )
             kept[rows] &= ~lost
     return kept
 
@@ -92,11 +99,14 @@ def outsiders(cluster: Cluster, bases: Ints) -> list[Outsider]:
 
 
 BAD_CELLS = (
-    ("gr_engine_active_ratio", float("nan"), "not-a-number"), ("gr_engine_active_ratio", 1.7, "out-of-range"),
-    ("gpu_util_ratio", float("inf"), "not-a-number"), ("gpu_util_ratio", -0.4, "out-of-range"),
-    ("memory_used_mib", -5, "negative"), ("duration_ms", 0, "non-positive-duration"),
+    ("gr_engine_active_ratio", float("nan"), "not-a-number"),
+    ("gr_engine_active_ratio", 1.7, "out-of-range"),
+    ("gpu_util_ratio", float("inf"), "not-a-number"),
+    ("gpu_util_ratio", -0.4, "out-of-range"),
+    ("memory_used_mib", -5, "negative"),
+    ("duration_ms", 0, "non-positive-duration"),
 )
-"""What is planted in samples, each once in every block of rows: a column, its value, and the reason of the reject that it must become."""
+"""What is planted in every block of samples: a column, its value, and the reason of the reject that it must become."""
 _SLIGHT = 1.004
 """A ratio that is above one by less than the tolerance: to be clipped, not rejected."""
 _DUPLICATES = 3

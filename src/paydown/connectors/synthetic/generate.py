@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paydown.connectors.interface import Context, Item
 from paydown.connectors.synthetic import (
-    capacity, cluster, families, faults, jobs, life, oddities, outages, schedule, services, truth, workload,
+    capacity,
+    cluster,
+    families,
+    faults,
+    jobs,
+    life,
+    oddities,
+    outages,
+    schedule,
+    services,
+    truth,
+    workload,
 )
 from paydown.connectors.synthetic.gpus import Gpus
 from paydown.connectors.synthetic.hosts import Hosts, by_text, usage
+from paydown.connectors.synthetic.record import Attempts, finished
 from paydown.model.batch import Batch, Vouch
 from paydown.model.facts import CAPABILITIES
 from paydown.model.units import MS_PER_SECOND
@@ -35,14 +48,18 @@ class Simulated:
     machines: cluster.Cluster
     work: workload.Workload
     off: list[outages.Outage]
-    queue: schedule.Simulation
+    limit_milli: int
+    """What the limited account may hold at once."""
+    attempts: Attempts
     lives: life.Lives
-    held: life.Places
     gaps: list[faults.Gap]
     names: list[str]
     """The id of each job."""
-    job_ids: list[str]
-    """The id of each attempt's job."""
+
+    @property
+    def job_ids(self) -> list[str]:
+        """The id of each attempt's job."""
+        return [self.names[job] for job in self.attempts.job.tolist()]
 
 
 def simulate(settings: SyntheticSettings, name: str) -> Simulated:
@@ -53,10 +70,17 @@ def simulate(settings: SyntheticSettings, name: str) -> Simulated:
     queue = schedule.Simulation(machines, work, off)
     record = queue.run()
     jobs.overbook(machines, work, record)
-    names = jobs.ids(work)
+    attempts = finished(record)
     return Simulated(
-        settings, machines, work, off, queue, life.live(machines, work, record, settings.seed), life.places(record),
-        faults.gaps(machines, off, settings.seed, faults=settings.faults), names, [names[job] for job in record.job],
+        settings,
+        machines,
+        work,
+        off,
+        queue.limit,
+        attempts,
+        life.live(machines, work, attempts, settings.seed),
+        faults.gaps(machines, off, settings.seed, faults=settings.faults),
+        jobs.ids(work),
     )
 
 
@@ -80,33 +104,37 @@ def read(settings: SyntheticSettings, context: Context) -> Iterator[Item]:
 
 def _plain(done: Simulated) -> Iterator[tuple[str, pa.Table]]:
     """Give the tables that are not samples; empty ones are left out."""
-    machines, work, record = done.machines, done.work, done.queue.record
-    short = 2 * done.settings.host_interval * MS_PER_SECOND
-    found = (
-        *capacity.facts(machines, done.off, done.queue.limit),
-        ("node_allocations", capacity.node_allocations(machines, work, done.lives, done.held)),
-        ("jobs", jobs.jobs(machines, work, record, done.names)),
-        ("allocations", jobs.allocations(machines, work, record, done.held, done.names)),
-        ("job_usage", usage(machines, work, done.lives, done.held, done.job_ids, short)),
-    )
+    found = itertools.chain(capacity.facts(done.machines, done.off, done.limit_milli), _work(done))
     yield from ((table, rows) for table, rows in found if len(rows))
+
+
+def _work(done: Simulated) -> Iterator[tuple[str, pa.Table]]:
+    """Give the tables on jobs, one after the other, so that only one is in memory."""
+    machines, work, attempts, lives = done.machines, done.work, done.attempts, done.lives
+    rank = jobs.ranks(done.names)
+    yield "node_allocations", capacity.node_allocations(machines, work, lives, attempts.held)
+    yield "jobs", jobs.jobs(machines, work, attempts, done.names, rank)
+    yield "allocations", jobs.allocations(machines, work, attempts, done.names, rank)
+    short = 2 * done.settings.host_interval * MS_PER_SECOND
+    yield "job_usage", usage(machines, work, lives, attempts.held, done.job_ids, short)
 
 
 def _samples(done: Simulated, context: Context, planted: Counter[tuple[str, str]]) -> Iterator[Batch]:
     """Give the samples, a day at a time."""
-    settings, machines, lives = done.settings, done.machines, done.lives
-    bases = life.device_bases(machines)
-    outsiders = faults.outsiders(machines, bases)
-    gpus = Gpus(
-        machines, settings, lives, life.spans(machines, done.work, lives, done.held), done.gaps, outsiders, done.job_ids
+    settings, machines, lives, held = done.settings, done.machines, done.lives, done.attempts.held
+    job_ids = done.job_ids
+    spans = life.spans(machines, done.work, lives, held)
+    outsiders = faults.outsiders(machines, life.device_bases(machines))
+    gpus = Gpus(machines, settings, lives, spans, done.gaps, outsiders, job_ids)
+    hosts = Hosts(
+        machines, settings, done.work, lives, by_text(lives, held, jobs.ranks(done.names)), done.gaps, job_ids
     )
-    held = by_text(lives, done.held, done.job_ids)
-    hosts = Hosts(machines, settings, done.work, lives, held, done.gaps, done.job_ids)
     for day in range(machines.days):
         context.progress(f"day {day + 1} of {machines.days}", day / machines.days)
         made = (
-            ("gpu_samples", gpus.day(day)), ("host_samples", hosts.day(day)),
-            ("service_samples", services.day(machines, lives, done.job_ids, day)),
+            ("gpu_samples", gpus.day(day)),
+            ("host_samples", hosts.day(day)),
+            ("service_samples", services.day(machines, lives, job_ids, day)),
         )
         yield from (Batch(table, rows, f"{NAME}:{table}") for table, rows in made if rows is not None and len(rows))
     planted.update({("gpu_samples", reason): count for reason, count in gpus.rejects.items()})
@@ -114,7 +142,7 @@ def _samples(done: Simulated, context: Context, planted: Counter[tuple[str, str]
 
 def _truth(done: Simulated, planted: Counter[tuple[str, str]]) -> dict[str, pa.Table]:
     return {
-        "attempts": truth.attempts(done.machines, done.work, done.lives, done.held, done.gaps, done.job_ids),
+        "attempts": truth.attempts(done.machines, done.work, done.lives, done.attempts.held, done.gaps, done.job_ids),
         "nodes": truth.nodes(done.machines),
         "rejects": truth.rejects(planted),
     }

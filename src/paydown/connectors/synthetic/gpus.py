@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paydown.connectors.synthetic.life import Ints, Lives, Singles, Spans
     from paydown.connectors.synthetic.settings import SyntheticSettings
 
-_BLOCK = 600_000
+_BLOCK = 250_000
 """About how many rows are made at a time: bounds the memory of a day of a large cluster."""
 
 
@@ -62,7 +62,9 @@ class Gpus:
         if self.settings.faults:
             kept &= (rng.random(times.shape, dtype=np.float32) >= LOST)[of_device]
         row, tick = np.nonzero(kept)
-        local = np.concatenate([np.arange(bases, bases + n) for bases, n in zip(self._bases[nodes], counts, strict=True)])
+        local = np.concatenate(
+            [np.arange(bases, bases + n) for bases, n in zip(self._bases[nodes], counts, strict=True)]
+        )
         order = doubled(len(row), self.settings.seed, day) if self.settings.faults else slice(None)
         row, tick = row[order], tick[order]
         return self._table(spans, local[row], times[of_device[row], tick], rng, day)
@@ -81,13 +83,18 @@ class Gpus:
         found["duration_ms"] = np.full(len(device), self.settings.interval * MS_PER_SECOND)
         if self.settings.faults:
             self.rejects.update(spoil(found, self.settings.seed, day))
-        return rows("gpu_samples", self.cluster.name, {
-            "node": codes([n.name for n in self.cluster.nodes], self._node_of[device]),
-            "gpu": codes([d.name for d in every], device),
-            "job_id": self._labels(device, readings.which),
-            "start": instants(time),
-            **self._without_mig(found, device),
-        }, len(device))
+        return rows(
+            "gpu_samples",
+            self.cluster.name,
+            {
+                "node": codes([n.name for n in self.cluster.nodes], self._node_of[device]),
+                "gpu": codes([d.name for d in every], device),
+                "job_id": self._labels(device, readings.which),
+                "start": instants(time),
+                **self._without_mig(found, device),
+            },
+            len(device),
+        )
 
     @property
     def _node_of(self) -> Ints:

@@ -17,7 +17,8 @@ from paydown.model.units import MILLI, MS_PER_DAY, MS_PER_MINUTE, MS_PER_SECOND
 
 if TYPE_CHECKING:
     from paydown.connectors.synthetic.faults import Gap
-    from paydown.connectors.synthetic.life import Flags, Ints, Lives, Places, Singles
+    from paydown.connectors.synthetic.life import Flags, Ints, Lives, Singles
+    from paydown.connectors.synthetic.record import Places
     from paydown.connectors.synthetic.settings import SyntheticSettings
     from paydown.connectors.synthetic.workload import Workload
 
@@ -49,17 +50,22 @@ class Hosts:
         begin = self.cluster.start_ms + day * MS_PER_DAY
         place, time = self._grid(begin)
         node = self.held.node[place]
-        kept = self._measured(node, time)
+        kept = self._measured(node, time, begin)
         place, node, time = place[kept], node[kept], time[kept]
         if not len(place):
             return None
-        return rows("host_samples", self.cluster.name, {
-            "node": codes([n.name for n in self.cluster.nodes], node),
-            "job_id": self._labels(place),
-            "start": instants(time),
-            "duration_ms": np.full(len(place), self._step),
-            **self._figures(place, time),
-        }, len(place))
+        return rows(
+            "host_samples",
+            self.cluster.name,
+            {
+                "node": codes([n.name for n in self.cluster.nodes], node),
+                "job_id": self._labels(place),
+                "start": instants(time),
+                "duration_ms": np.full(len(place), self._step),
+                **self._figures(place, time),
+            },
+            len(place),
+        )
 
     def _grid(self, begin: int) -> tuple[Ints, Ints]:
         """Give (place, beginning) of each sample that begins on the day while the place is held."""
@@ -73,10 +79,10 @@ class Hosts:
         tick = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count) + first[place]
         return place, begin + phase[place] + tick * step
 
-    def _measured(self, node: Ints, time: Ints) -> Flags:
+    def _measured(self, node: Ints, time: Ints, begin: int) -> Flags:
         kept = np.ones(len(node), np.bool_)
         for gap in self.gaps:
-            if gap.device < 0:
+            if gap.device < 0 and gap.start_ms < begin + MS_PER_DAY and gap.end_ms > begin:
                 kept &= (node != gap.node) | (time < gap.start_ms) | (time >= gap.end_ms)
         if self.settings.faults:
             kept &= chance(node, time // self._step) >= LOST
@@ -117,15 +123,12 @@ class Hosts:
 
 def spared(lives: Lives, held: Places) -> Flags:
     """Tell which places do nothing: the other nodes of jobs that use one alone."""
-    return (held.part > 0) & (lives.pattern[held.which] == INDEX["zero-node"])
+    return np.asarray((held.part > 0) & (lives.pattern[held.which] == INDEX["zero-node"]))
 
 
-def by_text(lives: Lives, held: Places, job_ids: list[str]) -> Places:
-    """Order places by node, job id as text, and start: the order of the store's files."""
-    ids = np.array(job_ids)
-    _, rank = np.unique(ids, return_inverse=True)
-    order = np.lexsort((lives.start[held.which], rank[held.which], held.node))
-    return type(held)(*(getattr(held, name)[order] for name in ("which", "node", "mask", "lane", "part")))
+def by_text(lives: Lives, held: Places, rank: Ints) -> Places:
+    """Order places by node, rank of the job's id, and start: the order of the store's files."""
+    return held.ordered(np.lexsort((lives.start[held.which], rank[lives.job[held.which]], held.node)))
 
 
 def usage(cluster: Cluster, work: Workload, lives: Lives, held: Places, job_ids: list[str], short_ms: int) -> pa.Table:
@@ -140,11 +143,20 @@ def usage(cluster: Cluster, work: Workload, lives: Lives, held: Places, job_ids:
         found += _usage_of(work, lives, held, work_share, int(row), gpu=bool(dark[row]))
     which = np.array([r[0] for r in found], np.int64)
     node = np.array([r[1] for r in found], np.int64)
-    return rows("job_usage", cluster.name, {
-        "job_id": codes(job_ids, which), "attempt": lives.attempt[which], "node": codes([n.name for n in cluster.nodes], node),
-        "signal": [r[2] for r in found], "mean": [r[3] for r in found], "max": [r[4] for r in found],
-        "source": pa.repeat("accounting", len(found)),
-    }, len(found))
+    return rows(
+        "job_usage",
+        cluster.name,
+        {
+            "job_id": codes(job_ids, which),
+            "attempt": lives.attempt[which],
+            "node": codes([n.name for n in cluster.nodes], node),
+            "signal": [r[2] for r in found],
+            "mean": [r[3] for r in found],
+            "max": [r[4] for r in found],
+            "source": pa.repeat("accounting", len(found)),
+        },
+        len(found),
+    )
 
 
 def _usage_of(
@@ -156,7 +168,8 @@ def _usage_of(
     cores = active * float(lives.figures["cpu"][which]) * family.cpus * MILLI
     memory = float(lives.figures["host_memory"][which]) * family.memory_mib
     found: list[tuple[int, int, str, float | None, float | None]] = [
-        (which, node, "cpu_used_milli", round(cores, 1), None), (which, node, "memory_used_mib", None, round(memory, 1)),
+        (which, node, "cpu_used_milli", round(cores, 1), None),
+        (which, node, "memory_used_mib", None, round(memory, 1)),
     ]
     if gpu and family.count:
         use = round(active * float(lives.figures["level"][which]), 4)

@@ -1,4 +1,4 @@
-"""The life of every attempt that ran: what its pattern makes of it, in figures that are cheap to evaluate at any time."""
+"""The life of every attempt that ran: what its pattern makes of it, in figures that are cheap to evaluate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paydown.connectors.synthetic.patterns import INDEX, PATTERNS
 from paydown.model.units import MILLI, MS_PER_SECOND
 
 if TYPE_CHECKING:
-    from paydown.connectors.synthetic.record import Record
+    from paydown.connectors.synthetic.record import Attempts, Places
     from paydown.connectors.synthetic.workload import Workload
 
 Ints = npt.NDArray[np.int64]
@@ -21,8 +21,21 @@ Flags = npt.NDArray[np.bool_]
 Singles = npt.NDArray[np.float32]
 Reals = npt.NDArray[np.float64]
 
-_RANGES = ("level", "startup", "tail", "period_s", "stall", "duty", "unused", "sm", "tensor", "dram", "memory", "cpu",
-           "host_memory")
+_RANGES = (
+    "level",
+    "startup",
+    "tail",
+    "period_s",
+    "stall",
+    "duty",
+    "unused",
+    "sm",
+    "tensor",
+    "dram",
+    "memory",
+    "cpu",
+    "host_memory",
+)
 _BURST_MS = 1_200_000
 _IDLE_BURST_MS = 240_000
 
@@ -69,30 +82,30 @@ class Lives:
         length = np.maximum(self.end - self.start, 1)
         span = (self.active_to - self.active_from) / length
         stalled = self.stall / np.maximum(self.period, 1)
-        return (span * (1 - stalled) * np.where(self.burst > 0, self.figures["duty"], 1)).astype(np.float32)
+        return np.asarray(span * (1 - stalled) * np.where(self.burst > 0, self.figures["duty"], 1), np.float32)
 
 
 def chance(which: Ints, slot: Ints) -> Singles:
     """Give a number in [0, 1) that depends on two figures alone, so that any part of a month can be made by itself."""
-    mixed = (which.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ (slot.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F))
+    mixed = which.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= slot.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    return (mixed >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
+    return np.asarray((mixed >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24))
 
 
 def hour_of_day(time: Ints) -> Singles:
     """Give the load of a public service at given times: 1 in the afternoon, 0.1 at night."""
     phase = (time % 86_400_000).astype(np.float32) * np.float32(2 * np.pi / 86_400_000)
-    return np.float32(0.55) + np.float32(0.45) * np.cos(phase - np.float32(2 * np.pi * 15 / 24))
+    return np.asarray(np.float32(0.55) + np.float32(0.45) * np.cos(phase - np.float32(2 * np.pi * 15 / 24)))
 
 
-def live(cluster: Cluster, work: Workload, record: Record, seed: int) -> Lives:
+def live(cluster: Cluster, work: Workload, done: Attempts, seed: int) -> Lives:
     """Draw what every attempt does with what it holds."""
     rng = generator(seed, 4)
-    job = np.array(record.job, np.int64)
-    family = work.family[job]
+    family = work.family[done.job]
     pattern = np.array([f.pattern for f in work.families])[family]
-    start, end = spans_ms(cluster, record)
+    start, end = _spans_ms(cluster, done)
     figures = {name: _drawn(rng, name, pattern) for name in _RANGES}
     for name in ("sway", "cpu_quiet", "spread"):
         figures[name] = np.array([getattr(p, name) for p in PATTERNS], np.float32)[pattern]
@@ -102,10 +115,18 @@ def live(cluster: Cluster, work: Workload, record: Record, seed: int) -> Lives:
     bursty = figures["duty"] < 1
     idle_service = pattern == INDEX["idle-service"]
     return Lives(
-        job, np.array(record.attempt, np.int64), family, pattern, start, end,
-        start + (length * figures["startup"]).astype(np.int64), end - (length * figures["tail"]).astype(np.int64),
-        period, (period * figures["stall"]).astype(np.int64),
-        np.where(bursty, np.where(idle_service, _IDLE_BURST_MS, _BURST_MS), 0), figures,
+        done.job,
+        done.attempt,
+        family,
+        pattern,
+        start,
+        end,
+        start + (length * figures["startup"]).astype(np.int64),
+        end - (length * figures["tail"]).astype(np.int64),
+        period,
+        (period * figures["stall"]).astype(np.int64),
+        np.where(bursty, np.where(idle_service, _IDLE_BURST_MS, _BURST_MS), 0),
+        figures,
         np.array([p.diurnal for p in PATTERNS])[pattern],
     )
 
@@ -125,38 +146,13 @@ def _serial(figures: dict[str, Singles], pattern: Ints, cpus: Ints) -> None:
     figures["cpu"][serial] /= cpus[serial]
 
 
-def spans_ms(cluster: Cluster, record: Record) -> tuple[Ints, Ints]:
+def _spans_ms(cluster: Cluster, done: Attempts) -> tuple[Ints, Ints]:
     """Give start and end of each attempt in ms since the epoch, cut at the end of the simulation."""
-    start, end = np.array(record.start, np.int64), np.array(record.end, np.int64)
-    ran = start >= 0
+    ran = done.start >= 0
     until = (cluster.end_ms - cluster.start_ms) // MS_PER_SECOND
-    end = np.where(end < 0, until, np.minimum(end, until))
-    begin = cluster.start_ms + np.where(ran, start, 0) * MS_PER_SECOND
+    end = np.where(done.end < 0, until, np.minimum(done.end, until))
+    begin = cluster.start_ms + np.where(ran, done.start, 0) * MS_PER_SECOND
     return begin, np.where(ran, cluster.start_ms + end * MS_PER_SECOND, begin)
-
-
-@dataclass(frozen=True)
-class Places:
-    """One entry for each (attempt, node) of all that ran, as plain columns."""
-
-    which: Ints
-    """The attempt."""
-    node: Ints
-    mask: Ints
-    """Its devices as bits."""
-    lane: Ints
-    part: Ints
-    """The how manyeth node of its job it is."""
-
-
-def places(record: Record) -> Places:
-    """List all places in the order of the record."""
-    rows = [
-        (which, node, mask, lane, part)
-        for which, found in enumerate(record.places) for part, (node, mask, lane) in enumerate(found)
-    ]
-    columns = np.array(rows, np.int64).reshape(-1, 5).T
-    return Places(columns[0], columns[1], columns[2], columns[3], columns[4])
 
 
 @dataclass(frozen=True)
@@ -189,7 +185,8 @@ def device_bases(cluster: Cluster) -> Ints:
 def spans(cluster: Cluster, work: Workload, lives: Lives, held: Places) -> Spans:
     """Spread the places over their devices."""
     bases = device_bases(cluster)
-    row, bit = np.nonzero((held.mask[:, None] >> np.arange(32)) & 1)
+    bits = [(held.mask >> bit & 1).astype(np.bool_) for bit in range(max(len(n.devices) for n in cluster.nodes))]
+    row, bit = np.nonzero(np.stack([np.zeros(len(held.mask), np.bool_), *bits], axis=1)[:, 1:])
     which, device = held.which[row], bases[held.node[row]] + bit
     slot = held.lane[row] * bases[-1] + device
     milli = np.array([f.milli for f in work.families])[lives.family[which]]

@@ -23,12 +23,29 @@ def tables(cluster: Cluster) -> list[tuple[str, pa.Table]]:
     """Give the odd rows."""
     node = cluster.nodes[cluster.gpu_nodes[0]].name
     noon = cluster.start_ms + MS_PER_DAY // 2
-    samples = rows("gpu_samples", cluster.name, {
-        "node": pa.array([node, None], pa.string()), "gpu": ["0", "0"],
-        "start": instants(np.array([_BEFORE_EPOCH_MS, noon])), "duration_ms": [60_000, 60_000], "gpu_util_ratio": [0.5, 0.5],
-    }, 2)
-    jobs = rows("jobs", cluster.name, {
-        "job_id": ["99999"], "attempt": [0], "submit": instants(np.array([noon])),
-        "start": instants(np.array([noon + MS_PER_HOUR])), "end": instants(np.array([noon])), "state": ["COMPLETED"],
-    }, 1)
+    samples = rows(
+        "gpu_samples",
+        cluster.name,
+        {
+            "node": pa.array([node, None], pa.string()),
+            "gpu": ["0", "0"],
+            "start": instants(np.array([_BEFORE_EPOCH_MS, noon])),
+            "duration_ms": [60_000, 60_000],
+            "gpu_util_ratio": [0.5, 0.5],
+        },
+        2,
+    )
+    jobs = rows(
+        "jobs",
+        cluster.name,
+        {
+            "job_id": ["99999"],
+            "attempt": [0],
+            "submit": instants(np.array([noon])),
+            "start": instants(np.array([noon + MS_PER_HOUR])),
+            "end": instants(np.array([noon])),
+            "state": ["COMPLETED"],
+        },
+        1,
+    )
     return [("gpu_samples", samples), ("jobs", jobs)]

@@ -34,11 +34,14 @@ def draw(cluster: Cluster, settings: SyntheticSettings) -> list[Outage]:
     """Draw the month's outages; those of one node do not overlap."""
     absent = [
         Outage(0, (node.joins_ms - cluster.start_ms) // MS_PER_SECOND, i, "absent", "")
-        for i, node in enumerate(cluster.nodes) if node.joins_ms > cluster.start_ms
+        for i, node in enumerate(cluster.nodes)
+        if node.joins_ms > cluster.start_ms
     ]
     if not settings.faults:
         return absent
-    drawn = absent + _maintenance(cluster) + _reservation(cluster) + _forgotten(cluster) + _random(cluster, settings.seed)
+    drawn = (
+        absent + _maintenance(cluster) + _reservation(cluster) + _forgotten(cluster) + _random(cluster, settings.seed)
+    )
     kept: list[Outage] = []
     for outage in drawn:
         if all(o.node != outage.node or o.end < outage.start or outage.end < o.start for o in kept):
@@ -53,7 +56,8 @@ def _maintenance(cluster: Cluster) -> list[Outage]:
     begin = cluster.days // 2 * _DAY + 8 * HOUR
     plain = cluster.of_role("plain")
     return [
-        outage for node in plain[: len(plain) // 4]
+        outage
+        for node in plain[: len(plain) // 4]
         for outage in (
             Outage(begin - 6 * HOUR, begin - 1, node, "planned_down", "maintenance is near"),
             Outage(begin, begin + 8 * HOUR, node, "maintenance", "firmware"),

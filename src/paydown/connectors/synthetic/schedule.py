@@ -157,8 +157,11 @@ class Simulation:
     def _best(self, node: int, time: int) -> Shape | None:
         """Find the shape whose head is first among those that fit on a node."""
         best: Shape | None = None
-        for shape in self.by_node[node]:
-            if shape.waiting and self.farm.fits(node, shape):
+        farm = self.farm
+        cpus, whole = farm.cpus[node], farm.whole[node]
+        for shape in () if farm.closed[node] else self.by_node[node]:
+            # The first comparisons only spare most calls of `fits`.
+            if shape.waiting and shape.cpus <= cpus and (shape.count <= whole or shape.part) and farm.fits(node, shape):
                 self._drop_cancelled(shape, time)
                 first = shape.waiting and (best is None or shape.waiting[0] < best.waiting[0])
                 if first and (not (shape.limited or shape.nodes > 1) or self._find(shape)):
@@ -173,21 +176,25 @@ class Simulation:
             self.record.state[number] = "CANCELLED"
 
     def _preempt(self, shape: Shape, time: int) -> list[int]:
-        """Make room on one node for an urgent job by stopping jobs that may be stopped; none where that is not enough."""
+        """Make room on one node for an urgent job by stopping jobs that may be stopped; none where it is not enough."""
         if shape.nodes > 1 or shape.milli != MILLI or shape.limited:
             return []
         for node in shape.candidates:
-            victims = [n for n in self.running[node] if self._families_qos(n) == "scavenge"]
+            victims = [n for n in self.running[node] if self._qos(n) == "scavenge"]
             freed = sum(mask.bit_count() for n in victims for where, mask, _ in self.record.places[n] if where == node)
-            if not self.farm.closed[node] and self.farm.keeper[node] is None and self.farm.whole[node] + freed >= shape.count:
+            if (
+                not self.farm.closed[node]
+                and self.farm.keeper[node] is None
+                and self.farm.whole[node] + freed >= shape.count
+            ):
                 while victims and not self.farm.fits(node, shape):
                     self._requeue(victims.pop(), time, "PREEMPTED")
                 if self.farm.fits(node, shape):
                     return [node]
         return []
 
-    def _families_qos(self, number: int) -> str:
-        return self.work.families[self.family[self.record.job[number]]].qos
+    def _qos(self, number: int) -> str:
+        return self.work.families[int(self.work.family[self.record.job[number]])].qos
 
     def _requeue(self, number: int, time: int, state: str) -> None:
         """Stop an attempt; of those that failed or were preempted two in three come back, the requeued all."""

@@ -35,12 +35,22 @@ def day(cluster: Cluster, lives: Lives, job_ids: list[str], number: int) -> pa.T
 
 
 def _table(cluster: Cluster, lives: Lives, job_ids: list[str], which: np.ndarray, time: np.ndarray) -> pa.Table:
-    level = lives.figures["level"][which] * np.where(lives.diurnal[which], hour_of_day(time), lives.figures["duty"][which])
+    level = lives.figures["level"][which] * np.where(
+        lives.diurnal[which], hour_of_day(time), lives.figures["duty"][which]
+    )
     running = np.rint(level * _MOST_REQUESTS * (0.8 + 0.4 * chance(which, time // _STEP_MS)))
     seconds = _STEP_MS // MS_PER_SECOND
-    return rows("service_samples", cluster.name, {
-        "job_id": codes(job_ids, which), "start": instants(time), "duration_ms": np.full(len(which), _STEP_MS),
-        "requests_running": running.astype(np.float64), "requests_waiting": np.maximum(running - 25, 0).astype(np.float64),
-        "kv_cache_ratio": np.rint(np.minimum(running.astype(np.float64) / _MOST_REQUESTS, 1) * 1_000) / 1_000,
-        "tokens": (running * _TOKENS_PER_REQUEST_S * seconds).astype(np.int64),
-    }, len(which))
+    return rows(
+        "service_samples",
+        cluster.name,
+        {
+            "job_id": codes(job_ids, which),
+            "start": instants(time),
+            "duration_ms": np.full(len(which), _STEP_MS),
+            "requests_running": running.astype(np.float64),
+            "requests_waiting": np.maximum(running - 25, 0).astype(np.float64),
+            "kv_cache_ratio": np.rint(np.minimum(running.astype(np.float64) / _MOST_REQUESTS, 1) * 1_000) / 1_000,
+            "tokens": (running * _TOKENS_PER_REQUEST_S * seconds).astype(np.int64),
+        },
+        len(which),
+    )

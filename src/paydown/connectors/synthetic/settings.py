@@ -27,7 +27,8 @@ class SyntheticSettings(BaseModel):
         "all", description="What a GPU sample carries: use alone, memory and power too, or everything."
     )
     faults: bool = Field(
-        True, description="Plant what goes wrong in life: outages, lost scrapes, unknown devices, rows that are rejected."
+        True,
+        description="Plant what goes wrong in life: outages, lost scrapes, unknown devices, rows that are rejected.",
     )
     seed: int = Field(1, ge=0, description="The seed; another one gives another cluster of the same kind.")
     truth: Path | None = Field(None, description="A folder in which to write what was planted, as Parquet.")

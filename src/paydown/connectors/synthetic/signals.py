@@ -81,9 +81,13 @@ def _lane(lives: Lives, spans: Spans, slot: Ints, time: Ints, noise: Singles) ->
     use = np.where(lives.active(which, time[here]), np.clip(level, 0, 1), 0).astype(np.float32) * spans.share[at]
     sm = use * figures["sm"]
     return Readings(
-        _spread(use, here, len(slot)), _spread(sm, here, len(slot)), _spread(sm * figures["tensor"], here, len(slot)),
-        _spread(use * figures["dram"], here, len(slot)), _spread(figures["memory"] * spans.share[at], here, len(slot)),
-        _whose(which, here, len(slot)) >= 0, _whose(which, here, len(slot)),
+        _spread(use, here, len(slot)),
+        _spread(sm, here, len(slot)),
+        _spread(sm * figures["tensor"], here, len(slot)),
+        _spread(use * figures["dram"], here, len(slot)),
+        _spread(figures["memory"] * spans.share[at], here, len(slot)),
+        _whose(which, here, len(slot)) >= 0,
+        _whose(which, here, len(slot)),
     )
 
 
@@ -115,7 +119,7 @@ def columns(readings: Readings, memory_mib: Ints, noise: Singles, signals: str) 
     use = readings.use
     util = np.where(use > 0, np.minimum(use * np.float32(1.08) + np.float32(0.02) * (1 + noise), 1), 0)
     found: Columns = {
-        "gpu_util_ratio": np.rint(util * 100) / 100.0,
+        "gpu_util_ratio": np.rint(util.astype(np.float64) * 100) / 100,
         "gr_engine_active_ratio": _thousandths(use),
     }
     if signals != "use":
@@ -124,7 +128,8 @@ def columns(readings: Readings, memory_mib: Ints, noise: Singles, signals: str) 
         found |= {"memory_used_mib": held.astype(np.int64), "power_w": np.rint(power.astype(np.float64))}
     if signals == "all":
         found |= {
-            "sm_active_ratio": _thousandths(readings.sm), "tensor_active_ratio": _thousandths(readings.tensor),
+            "sm_active_ratio": _thousandths(readings.sm),
+            "tensor_active_ratio": _thousandths(readings.tensor),
             "dram_active_ratio": _thousandths(readings.dram),
         }
     return found

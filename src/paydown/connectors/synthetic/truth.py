@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from paydown.connectors.synthetic.cluster import Cluster
     from paydown.connectors.synthetic.faults import Gap
-    from paydown.connectors.synthetic.life import Flags, Lives, Places, Reals
+    from paydown.connectors.synthetic.life import Flags, Lives, Reals
+    from paydown.connectors.synthetic.record import Places
     from paydown.connectors.synthetic.workload import Workload
 
 SPAN_MS = 300_000
@@ -46,16 +47,19 @@ def attempts(
     hours = _hours(work, lives)
     simple = _simple(cluster, work, lives, held, gaps)
     family = lives.family
-    return pa.table({
-        "job_id": codes(job_ids, ran), "attempt": lives.attempt[ran],
-        "pattern": codes([p.name for p in PATTERNS], lives.pattern[ran]),
-        "cause": codes([p.cause for p in PATTERNS], lives.pattern[ran]),
-        "role": codes([f.role for f in work.families], family[ran]),
-        "family": codes([f.name for f in work.families], family[ran]),
-        "user": codes([f.user for f in work.families], family[ran]),
-        "simple": simple[ran],
-        **{f"{name}_gpu_hours": values[ran] for name, values in hours.items()},
-    })
+    return pa.table(
+        {
+            "job_id": codes(job_ids, ran),
+            "attempt": lives.attempt[ran],
+            "pattern": codes([p.name for p in PATTERNS], lives.pattern[ran]),
+            "cause": codes([p.cause for p in PATTERNS], lives.pattern[ran]),
+            "role": codes([f.role for f in work.families], family[ran]),
+            "family": codes([f.name for f in work.families], family[ran]),
+            "user": codes([f.user for f in work.families], family[ran]),
+            "simple": simple[ran],
+            **{f"{name}_gpu_hours": values[ran] for name, values in hours.items()},
+        }
+    )
 
 
 def _hours(work: Workload, lives: Lives) -> dict[str, Reals]:
@@ -71,8 +75,13 @@ def _hours(work: Workload, lives: Lives) -> dict[str, Reals]:
     tail = np.where(never, 0, lives.end - lives.active_to)
     gap = np.where(never, 0, _stalled(lives))
     active = np.where(never, 0, length - startup - tail - gap)
-    found = {"never_used": np.where(never, length, 0), "startup": _long(startup), "gap": np.where(lives.stall >= SPAN_MS, gap, 0),
-             "tail": _long(tail), "used": active * level}
+    found = {
+        "never_used": np.where(never, length, 0),
+        "startup": _long(startup),
+        "gap": np.where(lives.stall >= SPAN_MS, gap, 0),
+        "tail": _long(tail),
+        "used": active * level,
+    }
     found["underused"] = length - sum(found.values())
     return {name: values * gpus / MS_PER_HOUR for name, values in {**found, "allocated": length}.items()}
 
@@ -101,7 +110,7 @@ def _simple(cluster: Cluster, work: Workload, lives: Lives, held: Places, gaps: 
     spoiled = np.zeros(len(length), np.bool_)
     spoiled[held.which[odd]] = True
     spoiled[_overbooked_nodes(work, lives, held)] = True
-    return gpus & even & ~spoiled & (length >= _SHORTEST_MS) & (lives.pattern < INDEX["service"])
+    return np.asarray(gpus & even & ~spoiled & (length >= _SHORTEST_MS) & (lives.pattern < INDEX["service"]))
 
 
 def _overbooked_nodes(work: Workload, lives: Lives, held: Places) -> np.ndarray:
@@ -118,7 +127,10 @@ def nodes(cluster: Cluster) -> pa.Table:
 def rejects(planted: Counter[tuple[str, str]]) -> pa.Table:
     """Give how many rejects were planted, by table and reason."""
     keys = sorted(planted)
-    return pa.table({
-        "table": pa.array([k[0] for k in keys], pa.string()), "reason": pa.array([k[1] for k in keys], pa.string()),
-        "count": pa.array([planted[k] for k in keys], pa.int64()),
-    })
+    return pa.table(
+        {
+            "table": pa.array([k[0] for k in keys], pa.string()),
+            "reason": pa.array([k[1] for k in keys], pa.string()),
+            "count": pa.array([planted[k] for k in keys], pa.int64()),
+        }
+    )

@@ -58,8 +58,15 @@ def draw(cluster: Cluster, families: list[Family], settings: SyntheticSettings) 
     runtime = _runtimes(rng, cluster, families, family, outcome, settings.load)
     limit = _limits(families, family, runtime, outcome)
     return Workload(
-        families, family, array, submit, _eligible(rng, families, family, submit), _patience(rng, families, family, submit),
-        np.where(outcome == "TIMEOUT", limit + rng.integers(0, 30, len(limit)), runtime), limit, outcome,
+        families,
+        family,
+        array,
+        submit,
+        _eligible(rng, families, family, submit),
+        _patience(rng, families, family, submit),
+        np.where(outcome == "TIMEOUT", limit + rng.integers(0, 30, len(limit)), runtime),
+        limit,
+        outcome,
         _priorities(rng, families, family),
     )
 
@@ -89,7 +96,8 @@ def _submissions(
     fixed = np.flatnonzero(weights == 0)
     starts = np.arange(len(fixed)) * 60
     return (
-        np.concatenate([fixed, family]), np.concatenate([np.full(len(fixed), -1), array]),
+        np.concatenate([fixed, family]),
+        np.concatenate([np.full(len(fixed), -1), array]),
         np.concatenate([starts, np.minimum(submit, last)]).astype(np.int64),
     )
 
@@ -143,8 +151,12 @@ def _outcomes(rng: np.random.Generator, families: list[Family], family: Ints) ->
 
 
 def _runtimes(
-    rng: np.random.Generator, cluster: Cluster, families: list[Family], family: Ints,
-    outcome: npt.NDArray[np.object_], load: float,
+    rng: np.random.Generator,
+    cluster: Cluster,
+    families: list[Family],
+    family: Ints,
+    outcome: npt.NDArray[np.object_],
+    load: float,
 ) -> Ints:
     """Draw run times; failures come early (unless the pattern is to fail late); all scaled to the load."""
     raw = _column(families, "hours")[family] * HOUR * rng.lognormal(0.0, 0.5, len(family))
