@@ -6,6 +6,7 @@ docs/testing.md lists what is checked, and docs/extend.md when.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -149,8 +150,9 @@ def _folders(settings: BaseModel) -> set[Path]:
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         for part in value if isinstance(value, tuple | list | frozenset | set) else (value,):
-            if isinstance(part, Path) and part.exists():
-                found.add(part if part.is_dir() else part.parent)
+            path = Path(part) if isinstance(part, str | Path) and os.sep in str(part) else None
+            if path is not None and path.exists():
+                found.add(path if path.is_dir() else path.parent)
     return found
 
 

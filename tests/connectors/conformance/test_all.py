@@ -10,6 +10,7 @@ import pytest
 
 from paydown import plugins
 from paydown.connectors.interface import Context
+from paydown.errors import InputError
 from paydown.testing import check_connector
 
 PACKAGES = ("paydown.connectors", "paydown.connectors.traces")
@@ -54,11 +55,15 @@ def test_the_name_is_that_of_the_module(connector):
 
 
 def test_a_source_that_is_not_there_is_a_sentence(connector, settings, tmp_path):
-    from paydown.errors import InputError
-
-    paths = {name: value for name, value in settings.items() if isinstance(value, Path)}
-    if not paths:
+    gone = {name: away(value, tmp_path / "gone" / "away") for name, value in settings.items()}
+    if gone == settings:
         pytest.skip(f"{connector.name} reads no file")
-    gone = dict.fromkeys(paths, tmp_path / "gone" / "away")
     with pytest.raises(InputError, match="gone"):
-        list(connector.read(connector.settings(**{**settings, **gone}), Context()))
+        list(connector.read(connector.settings(**gone), Context()))
+
+
+def away(value, gone):
+    """Give a path, or a tuple of one, that leads nowhere; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(away(part, gone) for part in value)
+    return type(value)(gone) if isinstance(value, str | Path) and Path(value).exists() else value

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from paydown.connectors.clustercockpit.database import find, opened, query
 from paydown.connectors.clustercockpit.footprint import proven
 from paydown.connectors.clustercockpit.jobs import job_of
-from paydown.connectors.clustercockpit.reading import NAME, Reading
+from paydown.connectors.clustercockpit.reading import NAME, Reading, text_of
 from paydown.connectors.clustercockpit.settings import Settings
 from paydown.connectors.clustercockpit.topology import Devices, topology
 from paydown.connectors.interface import Connector, Context, Item
@@ -51,7 +51,7 @@ def _read(
     while rows := cursor.fetchmany(_ROWS):
         for row in rows:
             job = dict(zip(names, row, strict=True))
-            if job["cluster"] in clusters:
+            if text_of(job["cluster"]) in clusters:
                 job_of(reading, job)
         yield from reading.rows.batches(origin)
         yield from reading.rejects
@@ -69,7 +69,7 @@ def _note(reading: Reading, cluster: str) -> str:
 
 def _clusters(database: sqlite3.Connection, settings: Settings, context: Context) -> tuple[str, ...]:
     """Say which clusters to read; one name for several clusters would mix their job ids."""
-    held = [str(row[0]) for row in database.execute("SELECT DISTINCT cluster FROM job ORDER BY cluster")]
+    held = [text_of(row[0]) for row in database.execute("SELECT DISTINCT cluster FROM job ORDER BY cluster")]
     missing = [name for name in settings.only if name not in held]
     if missing:
         raise InputError(f"{settings.path} has no jobs of {', '.join(missing)}; it has {', '.join(held)}")

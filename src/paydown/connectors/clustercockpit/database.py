@@ -46,7 +46,13 @@ def opened(path: Path) -> Iterator[tuple[sqlite3.Connection, str]]:
         except sqlite3.Error as error:
             raise InputError(f"{path} cannot be opened: {error}") from error
         with closing(database):
+            database.text_factory = _text
             yield database, str(path)
+
+
+def _text(raw: bytes) -> str:
+    """Read text that may not be UTF-8 as well as can be: one bad name is no bad database."""
+    return raw.decode(errors="replace")
 
 
 def _logs(path: Path) -> list[Path]:

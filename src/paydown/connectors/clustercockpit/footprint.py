@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from paydown.connectors.clustercockpit.reading import NAME, Reading
+from paydown.connectors.clustercockpit.reading import NAME, UNREADABLE, Reading, text_of
 from paydown.connectors.clustercockpit.states import OPEN, STATES
 
 _ARCHIVED = 3
@@ -31,12 +31,12 @@ def usage(reading: Reading, job: dict[str, Any], key: Mapping[str, Any]) -> None
     try:
         footprint = dict(json.loads(job["footprint"]))
         use, memory = (_figure(footprint, f"{metric}_avg") for metric in ("acc_utilization", "acc_mem_used"))
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         reading.reject("job_usage", job, "bad-row", f"the footprint cannot be read: {error}")
         return
     if use is None and memory is None:
         return
-    if STATES.get(job["job_state"]) in OPEN:
+    if STATES.get(job["job_state"].lower()) in OPEN:
         reading.unread[job["cluster"]] += 1
     elif job["monitoring_status"] != _ARCHIVED:
         why = f"its monitoring status is {job['monitoring_status']}, not {_ARCHIVED} (archived)"
@@ -59,7 +59,7 @@ def _figures(
         what = "acc_mem_used is zero, though the driver itself holds some memory of every device"
         reading.reject("job_usage", job, "unproven-zero", what)
     elif memory is not None:
-        total = memory * job["num_nodes"] * _MIB[reading.settings.gpu_memory_unit]
+        total = memory * max(1, job["num_nodes"]) * _MIB[reading.settings.gpu_memory_unit]
         reading.rows.add("job_usage", **key, signal="gpu_memory_used_mib", mean=total, **given)
 
 
@@ -75,13 +75,14 @@ def proven(database: sqlite3.Connection) -> frozenset[tuple[str, str]]:
         return frozenset()
     found = set()
     for cluster, subcluster, footprint in database.execute("SELECT cluster, subcluster, footprint FROM job"):
-        if (cluster, subcluster) not in found and _above_zero(footprint):
-            found.add((cluster, subcluster))
+        where = (text_of(cluster), text_of(subcluster))
+        if where not in found and _above_zero(footprint):
+            found.add(where)
     return frozenset(found)
 
 
 def _above_zero(footprint: Any) -> bool:
     try:
         return (_figure(dict(json.loads(footprint or "{}")), "acc_utilization_avg") or 0) > 0
-    except (ValueError, TypeError):
+    except UNREADABLE:
         return False

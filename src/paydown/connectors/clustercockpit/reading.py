@@ -16,6 +16,16 @@ from paydown.model.facts import FACTS
 NAME = "clustercockpit"
 """The name of the connector and of its source."""
 
+UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What a cell that holds something else than it should raises; a row of it is a reject."""
+
+
+def text_of(value: Any) -> str:
+    """Give any cell or JSON value as text that can be stored; nothing is empty."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return "" if value is None else str(value).encode(errors="replace").decode()
+
 
 @dataclass
 class Rows:
@@ -56,10 +66,6 @@ class Reading:
 
     def reject(self, table: str, job: Mapping[str, Any], reason: str, detail: str) -> None:
         """Keep one row of the database, or a part of it, as not believed; its text names no user."""
-        text = json.dumps({key: _shown(value) for key, value in job.items() if key != "hpc_user"})[:1_000]
-        name = self.cluster or str(job["cluster"])
+        text = json.dumps({key: text_of(value) for key, value in job.items() if key != "hpc_user"})[:1_000]
+        name = self.cluster or text_of(job["cluster"])
         self.rejects.append(Reject(table, self.origin, job["id"], reason, detail, text, cluster=name))
-
-
-def _shown(value: Any) -> Any:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
