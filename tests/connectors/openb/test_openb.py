@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paydown.connectors.interface import Context
 from paydown.connectors.openb import CONNECTOR, Settings
@@ -13,9 +15,9 @@ from paydown.model.batch import Batch, Reject, Vouch
 EPOCH = datetime(2023, 1, 1, tzinfo=UTC)
 
 
-def gather(folder, **settings):
+def gather(folder, **asked):
     tables, rejects, vouches = defaultdict(list), [], []
-    for item in CONNECTOR.read(Settings(path=folder, **settings), Context()):
+    for item in CONNECTOR.read(Settings(path=folder, **asked), Context()):
         if isinstance(item, Batch):
             tables[item.table] += item.rows.to_pylist()
         elif isinstance(item, Reject):
@@ -97,6 +99,7 @@ def test_the_epoch_is_a_setting(folder):
         ("pod-9,1,1,-1,1000,,LS,Failed,0,1,0", "not-a-number", 7),
         ("pod-9,1,1,1,1000,,LS,Lost,0,1,0", "unknown-value", 7),
         ("pod-9,1,1,1,1000,,LS,Failed,0,99999999999999,0", "out-of-range", 7),
+        ("pod-9,1,1,1,1000,,LS,Failed,0,1," + "9" * 9000, "out-of-range", 7),
         ("pod-9", "unknown-value", 7),
     ],
 )
@@ -125,3 +128,14 @@ def test_other_lists_by_name(folder):
     (folder / "others.csv").write_bytes(b"name\xff")
     with pytest.raises(InputError, match="CSV"):
         gather(folder, pods="others.csv")
+
+
+@given(st.lists(st.text("0123456789-.,abePR\x00\u00e9", max_size=40), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_any_line_is_a_row_or_a_reject(sample_of, tmp_path_factory, lines):
+    folder = tmp_path_factory.mktemp("any")
+    sample_of("openb").make(folder)
+    with (folder / "openb_pod_list_default.csv").open("a") as file:
+        file.writelines(line + "\n" for line in lines)
+    tables, rejects, _ = gather(folder)
+    assert len(tables["jobs"]) + len(rejects) == 5 + sum(line != "" for line in lines)
