@@ -142,5 +142,5 @@ def typed(rows: pa.Table, shape: pa.Schema) -> pa.Table:
 
 def place_in_order(table: Table, file: DataFile) -> tuple[Any, ...]:
     """Give what sorts files by partition, and within it by their least values in the table's order."""
-    least = tuple((name in file.low, file.low.get(name)) for name in table.sort if name in file.low)
+    least = tuple((1, file.low[name]) if name in file.low else (0, "") for name in table.sort)
     return (file.part, least, file.path)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from paydown.errors import StoreError
 from paydown.model.units import MS_PER_DAY
 from paydown.model.window import Window, date_of
 
@@ -75,6 +76,8 @@ def _part(table: Table, part: str, rows: pa.Table) -> _Part:
         months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
         return _Part(np.where(days == _NO_DAY, _NO_MONTH, months), month_name)
     codes, values = _text_codes(rows.column(part))
+    if "" in values:
+        raise StoreError(f"a row has an empty {part}, which cannot be kept: Delta Lake takes an empty text for none.")
     return _Part(codes, values.__getitem__)
 
 

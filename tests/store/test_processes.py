@@ -1,0 +1,112 @@
+"""Writers that are killed, and readers and writers side by side, in real processes."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from paydown.errors import StoreBusyError
+from paydown.store import lock, open_store
+
+SCRIPT = Path(__file__).parent / "writer_process.py"
+KILLS = 30
+
+
+@pytest.fixture
+def writers(store):
+    """Give a function that lets a writer live for some seconds, kills it, and gives its last acknowledged number."""
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), store.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+
+    def live(seconds):
+        process.stdin.write(f"{seconds}\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    yield live
+    process.stdin.close()
+    process.wait()
+
+
+def numbers(snapshot):
+    """Give the number that each table stands at."""
+    nodes = snapshot.rows("nodes", columns=["node", "end"])
+    amounts = snapshot.rows("daily", columns=["amount"]).column(0).to_pylist()
+    opened = nodes.column("end").null_count
+    samples = snapshot.rows("gpu_samples", columns=["start"]).num_rows
+    return nodes.num_rows - (nodes.num_rows > 0), samples, max(amounts, default=0), opened
+
+
+def test_a_killed_writer_leaves_the_former_state_or_the_new_one(store, writers):
+    chance = random.Random(7)
+    last = 0
+    for kill in range(KILLS):
+        acknowledged = writers(chance.uniform(0.02, 0.35))
+        nodes, samples, amount, opened = numbers(open_store(store.path).snapshot())
+        assert nodes == samples == amount, f"half of a transaction is visible after kill {kill}"
+        assert opened == (1 if samples else 0)
+        assert samples >= max(last, acknowledged), f"something acknowledged is lost after kill {kill}"
+        last = samples
+    assert last >= 3, "the writers never got anywhere, so that nothing was tested"
+    assert store.check() == []
+    assert lock.holds(store.path) is None
+
+
+def test_readers_beside_a_writer_see_whole_states(store):
+    code = f"import os, runpy; runpy.run_path({str(SCRIPT)!r})['write']({store.path!r}, 1)"
+    writer = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert writer.stdout.readline() == "1\n"
+        versions, seen = [], set()
+        for _ in range(40):
+            snapshot = open_store(store.path).snapshot()
+            nodes, samples, amount, _ = numbers(snapshot)
+            assert nodes == samples == amount
+            assert snapshot.query("SELECT count(*) AS n FROM gpu_samples").to_pylist() == [{"n": samples}]
+            versions.append(snapshot.version)
+            seen.add(samples)
+        assert versions == sorted(versions)
+        assert len(seen) > 3
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def test_two_writers_take_turns(store):
+    code = f"import os, runpy; runpy.run_path({str(SCRIPT)!r})['write']({store.path!r}, 1, 0.02)"
+    pair = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        for process in pair:
+            for _ in range(3):
+                assert process.stdout.readline()
+    finally:
+        for process in pair:
+            process.kill()
+            process.wait()
+    assert store.check() == []
+
+
+def test_a_second_writer_is_told_who_holds_the_store(store):
+    code = (
+        "import sys, time; from paydown.store import open_store\n"
+        "with open_store(sys.argv[1]).write(command='the first one'):\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    first = subprocess.Popen([sys.executable, "-c", code, store.path], stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(StoreBusyError, match=rf"process {first.pid} on .*the first one.*since 20"), store.write():
+            pass
+        assert f"process {first.pid}" in store.info().writer
+    finally:
+        first.kill()
+        first.wait()
+    started = time.monotonic()
+    with store.write(wait_s=20):
+        assert time.monotonic() - started < 20
+    assert store.info().writer is None
