@@ -206,7 +206,7 @@ class _Ingest:
         horizons = _horizons(before, sources)
         cells: set[tuple[str, int, str]] = set()
         for table, done in self.changes:
-            cells |= affected(table, done.changed, done.before, done.spans, horizons)
+            cells |= affected(table, done.changed, done.before, done.spans, horizons, self.transaction.base)
         return self._mark_cells(cells)
 
     def _mark_cells(self, cells: set[tuple[str, int, str]]) -> int:

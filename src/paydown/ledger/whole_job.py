@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from paydown.ledger.columns import NONE, instants, ppm
 from paydown.ledger.holdings import Holdings
-from paydown.ledger.intervals import Bools, Ints, starts_of_groups
+from paydown.ledger.intervals import Bools, Ints, total
 from paydown.ledger.inventory import Inventory
 from paydown.ledger.jobs import Allocations
 
@@ -148,12 +148,12 @@ def _add(
     if tres == "gpu":
         ratio = min(max(ppm(figure.value), 0), 1_000_000)
     else:
-        total = int(np.floor(figure.value + 0.5))
+        whole = int(np.floor(figure.value + 0.5))
         over = of_job if figure.scope == "job" else int(spread[row]) if spread is not None else 0
         if figure.scope == "device" or (figure.scope == "node" and spread is None):
-            amount = total
+            amount = whole
         else:
-            amount = (2 * total * held + over) // (2 * over) if over else total
+            amount = (2 * whole * held + over) // (2 * over) if over else whole
         amount = min(amount, held)
     for column, value in (
         (result.row, row), (result.zero, int(figure.value == 0)), (result.ratio, ratio), (result.amount, amount),
@@ -163,18 +163,10 @@ def _add(
 
 
 def _held_by_allocation(holdings: Holdings) -> Ints:
-    """Give, for each holding, what its allocation holds on the node at the start of the holding, over all devices."""
-    total = np.zeros(len(holdings), dtype=np.int64)
-    order = np.lexsort((holdings.start, holdings.alloc))
-    alloc = holdings.alloc[order]
-    first = starts_of_groups(alloc)
-    for low, high in zip(first.tolist(), [*first[1:].tolist(), len(order)], strict=True):
-        rows = order[low:high]
-        start, end, held = holdings.start[rows], holdings.end[rows], holdings.before[rows]
-        for at in rows.tolist():
-            moment = holdings.start[at]
-            total[at] = held[(start <= moment) & (moment < end)].sum()
-    return total
+    """Give, for each holding, what its allocation holds on the node at that time, over all devices."""
+    count = int(holdings.alloc.max(initial=-1)) + 1
+    held = total(holdings.alloc, holdings.start, holdings.end, holdings.before, count)
+    return held.at(holdings.alloc, holdings.start)
 
 
 def job_totals(tres: str, table: pa.Table, figures: Figures, everywhen: Inventory | None) -> dict[tuple[str, int], int]:

@@ -1,0 +1,226 @@
+"""Which days' entries a change of the facts can change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from paydown.ledger.columns import instants
+from paydown.ledger.frame import FOREVER
+from paydown.ledger.intervals import Bools, Ints, complement, union
+from paydown.model.units import MS_PER_DAY, MS_PER_HOUR
+
+if TYPE_CHECKING:
+    from paydown.store.snapshot import Snapshot
+
+Cell = tuple[str, int, str]
+"""(cluster, day number, `post` or `details`)."""
+
+REACH_MS = 2 * MS_PER_HOUR
+"""How far a sample or a border can reach into the day beside it: 3/2 of the longest believed duration, and a span."""
+
+_INVENTORY = ("nodes", "devices", "node_states", "node_allocations", "reservations")
+_SAMPLES = ("gpu_samples", "host_samples")
+_DETAIL_ONLY = ("state", "user", "exit_code", "name", "project", "labels", "kind", "kind_source", "template", "restarts")
+
+
+def affected(  # noqa: PLR0913 - what an upsert tells, and what stood before it
+    table: str,
+    changed: pa.Table | None,
+    before: pa.Table | None,
+    spans: pa.Table | None,
+    horizons: Mapping[str, tuple[int | None, int]],
+    base: Snapshot | None = None,
+) -> set[Cell]:
+    """Give the (cluster, day, need) that an upsert touches: a superset of the days whose entries change.
+
+    Args:
+        table: The fact table.
+        changed: The rows that were inserted or that replaced others.
+        before: The rows that they replaced.
+        spans: For sample tables (cluster, day, first, last) of what was inserted.
+        horizons: Up to when each cluster's sources vouched before (None: not at all) and vouch now, in epoch ms.
+        base: The store as it was, for facts that tell no time themselves (job_usage, earlier attempts).
+    """
+    if table in _SAMPLES:
+        return _of_samples(spans, horizons)
+    if changed is None or not changed.num_rows:
+        return set()
+    if table == "sources":
+        return _of_sources(changed, horizons, base)
+    if table in (*_INVENTORY, "allocations"):
+        return _of_intervals(changed, before, horizons)
+    if table == "jobs":
+        return _of_jobs(changed, before, horizons, base)
+    if table == "job_usage":
+        return _of_usage(changed, horizons, base)
+    return set()
+
+
+def _days(
+    clusters: Iterable[str], starts: Iterable[int], ends: Iterable[int], need: str,
+    horizons: Mapping[str, tuple[int | None, int]],
+) -> set[Cell]:  # fmt: skip
+    """Give the days that intervals touch, cut at the horizon."""
+    cells = set()
+    for cluster, start, end in set(zip(clusters, starts, ends, strict=True)):
+        last = min(end, horizons.get(cluster, (None, end))[1])
+        if last > start:
+            cells |= {(cluster, day, need) for day in range(start // MS_PER_DAY, (last - 1) // MS_PER_DAY + 1)}
+    return cells
+
+
+def _of_samples(spans: pa.Table | None, horizons: Mapping[str, tuple[int | None, int]]) -> set[Cell]:
+    if spans is None or not spans.num_rows:
+        return set()
+    first, last = instants(spans, "first", 0) - REACH_MS, instants(spans, "last", 0) + REACH_MS
+    return _days(spans.column("cluster").to_pylist(), first.tolist(), last.tolist(), "post", horizons)
+
+
+def _ends(rows: pa.Table) -> Ints:
+    return instants(rows, "end", FOREVER)
+
+
+def _of_intervals(
+    changed: pa.Table, before: pa.Table | None, horizons: Mapping[str, tuple[int | None, int]]
+) -> set[Cell]:
+    """Of rows with start and end: all of the row; where only the end moved, what lies between."""
+    start, end = instants(changed, "start", 0), _ends(changed)
+    first = np.where(_only_end_moved(changed, before), np.minimum(end, _former_horizon(changed, horizons)), start)
+    last = np.where(end == FOREVER, FOREVER, np.maximum(end, first))
+    moved = first != start
+    last = np.where(moved, np.maximum(last, _former_horizon(changed, horizons)), last)
+    edge = np.where(last == FOREVER, FOREVER, last + REACH_MS)
+    return _days(changed.column("cluster").to_pylist(), (first - REACH_MS).tolist(), edge.tolist(), "post", horizons)
+
+
+def _former_horizon(rows: pa.Table, horizons: Mapping[str, tuple[int | None, int]]) -> Ints:
+    former = [horizons.get(cluster, (None, 0))[0] or 0 for cluster in rows.column("cluster").to_pylist()]
+    return np.array(former, dtype=np.int64)
+
+
+def _only_end_moved(changed: pa.Table, before: pa.Table | None) -> Bools:
+    """Tell which rows replaced an open one that said the same but for its end."""
+    if before is None or not before.num_rows:
+        return np.zeros(changed.num_rows, dtype=bool)
+    names = [name for name in before.column_names if name != "end" and not name.startswith("_")]
+    former = set(zip(*(before.column(name).to_pylist() for name in names), strict=True))
+    rows = zip(*(changed.column(name).to_pylist() for name in names), strict=True)
+    return np.fromiter((row in former for row in rows), dtype=bool, count=changed.num_rows)
+
+
+def _of_sources(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None) -> set[Cell]:
+    """Of sources: the time that became covered for a capability, and that between the old horizon and the new."""
+    stood = base.rows("sources") if base is not None else changed.slice(0, 0)
+    cells: set[Cell] = set()
+    for cluster in set(changed.column("cluster").to_pylist()):
+        old = stood.filter(pc.equal(stood.column("cluster"), cluster))
+        new = changed.filter(pc.equal(changed.column("cluster"), cluster))
+        for capability in ("capacity", "allocation", "wait"):
+            low, high = _fresh_cover(_of_capability(old, capability), _of_capability(new, capability))
+            cells |= _days([cluster] * len(low), low.tolist(), high.tolist(), "post", horizons)
+        former, now = horizons.get(cluster, (None, 0))
+        if former is not None and now > former:
+            cells |= _days([cluster], [former - 1], [now], "post", horizons)
+    return cells
+
+
+def _of_capability(sources: pa.Table, capability: str) -> tuple[Ints, Ints]:
+    chosen = [capability in (text or "").split(";") for text in sources.column("supports").to_pylist()]
+    rows = sources.filter(pa.array(chosen, pa.bool_()))
+    return instants(rows, "covers_from", 0), instants(rows, "covers_to", 0)
+
+
+def _fresh_cover(old: tuple[Ints, Ints], new: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
+    """Give what of the new intervals no old one covers."""
+    zero = np.zeros(len(old[0]), dtype=np.int64)
+    _, low, high = complement(*union(zero, *old), 1, FOREVER >> 20)
+    parts = [
+        (max(a, c), min(b, d))
+        for a, b in zip(*(edge.tolist() for edge in new), strict=True)
+        for c, d in zip(low.tolist(), high.tolist(), strict=True)
+        if max(a, c) < min(b, d)
+    ]
+    array = np.array(parts, dtype=np.int64).reshape(len(parts), 2)
+    return array[:, 0], array[:, 1]
+
+
+def _of_jobs(
+    changed: pa.Table, before: pa.Table | None, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None
+) -> set[Cell]:
+    """Of jobs: the time waited; the details of the time run; where who pays or asks changed, all of it anew."""
+    light = _differ_lightly(changed, before)
+    cells: set[Cell] = set()
+    for rows, waits_changed in ((changed, ~light), (before, None)):
+        if rows is None or not rows.num_rows:
+            continue
+        submit = instants(rows, "submit", FOREVER)
+        wait = np.where(instants(rows, "eligible", FOREVER) != FOREVER, instants(rows, "eligible", FOREVER), submit)
+        start, end = instants(rows, "start", FOREVER), _ends(rows)
+        over = np.minimum(start, end)
+        some = wait < over if waits_changed is None else (wait < over) & waits_changed
+        clusters = np.array(rows.column("cluster").to_pylist(), dtype=object)
+        cells |= _days(clusters[some], wait[some].tolist(), over[some].tolist(), "post", horizons)
+        ran = start != FOREVER
+        cells |= _days(clusters[ran], start[ran].tolist(), end[ran].tolist(), "details", horizons)
+    return cells | _of_new_ends(changed, before, horizons) | _of_earlier_attempts(changed, horizons, base)
+
+
+def _differ_lightly(changed: pa.Table, before: pa.Table | None) -> Bools:
+    """Tell which rows replaced one from which they differ only in what changes details, or in how they ended."""
+    if before is None or not before.num_rows:
+        return np.zeros(changed.num_rows, dtype=bool)
+    skip = {*_DETAIL_ONLY, "end", "priority"}
+    names = [name for name in before.column_names if name not in skip and not name.startswith("_")]
+    former = set(zip(*(before.column(name).to_pylist() for name in names), strict=True))
+    rows = zip(*(changed.column(name).to_pylist() for name in names), strict=True)
+    return np.fromiter((row in former for row in rows), dtype=bool, count=changed.num_rows)
+
+
+def _of_new_ends(
+    changed: pa.Table, before: pa.Table | None, horizons: Mapping[str, tuple[int | None, int]]
+) -> set[Cell]:
+    """A job's end ends its allocations too; and who pays counts where the job ran."""
+    if before is None or not before.num_rows:
+        return set()
+    key = ("cluster", "job_id", "attempt")
+    former = {tuple(row[name] for name in key): row for row in before.to_pylist()}
+    cells: set[Cell] = set()
+    for row, start, end in zip(
+        changed.to_pylist(), instants(changed, "start", FOREVER).tolist(), _ends(changed).tolist(), strict=True
+    ):
+        old = former.get(tuple(row[name] for name in key))
+        if old is None or start == FOREVER:
+            continue
+        paid = all(row[name] == old[name] for name in ("partition", "account", "start"))
+        past = horizons.get(row["cluster"], (None, 0))[0] or 0
+        first = min(end, past) - REACH_MS if paid else start
+        cells |= _days([row["cluster"]], [first], [max(end, past) if paid else FOREVER], "post", horizons)
+    return cells
+
+
+def _of_earlier_attempts(
+    changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None
+) -> set[Cell]:
+    """A later attempt makes what the earlier ones used `lost`."""
+    later = changed.filter(pc.greater(changed.column("attempt"), 0))
+    if base is None or not later.num_rows:
+        return set()
+    sql = "SELECT j.cluster, j.start, j.end FROM jobs j SEMI JOIN later USING (cluster, job_id) WHERE j.start IS NOT NULL"
+    rows = base.query(sql, tables={"later": later.select(["cluster", "job_id"])})
+    start, end = instants(rows, "start", 0), _ends(rows)
+    return _days(rows.column("cluster").to_pylist(), start.tolist(), end.tolist(), "details", horizons)
+
+
+def _of_usage(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None) -> set[Cell]:
+    """Whole-job figures count over all of their attempt's allocations (those of this ingest are marked already)."""
+    if base is None:
+        return set()
+    sql = "SELECT a.cluster, a.start, a.end FROM allocations a SEMI JOIN used USING (cluster, job_id, attempt)"
+    rows = base.query(sql, tables={"used": changed.select(["cluster", "job_id", "attempt"])})
+    start, end = instants(rows, "start", 0), _ends(rows)
+    return _days(rows.column("cluster").to_pylist(), start.tolist(), end.tolist(), "post", horizons)

@@ -1,0 +1,131 @@
+"""What a day's posting reads from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from paydown.ledger.columns import counts
+from paydown.ledger.frame import Frame, halo_for
+from paydown.ledger.settings import LedgerSettings
+from paydown.model.facts import FACTS
+from paydown.model.units import MS_PER_DAY
+from paydown.model.window import Window, from_ms
+
+if TYPE_CHECKING:
+    from paydown.store.snapshot import Snapshot
+
+WHOLE = ("nodes", "devices", "reservations", "sources")
+"""Tables read whole for a cluster: the inventory at any moment may matter."""
+
+_OVERLAPPING = """
+SELECT * FROM {table} WHERE start < $high AND coalesce("end", 'infinity') > $low
+"""
+
+# All rows of the attempts that hold something: a row's end may lie in the next row, a job's total in all of them.
+_ALLOCATIONS = """
+SELECT * FROM allocations WHERE (job_id, attempt) IN (
+    SELECT (job_id, attempt) FROM allocations WHERE start < $high AND coalesce("end", 'infinity') > $low)
+"""
+
+# All attempts of the jobs that hold something, and everybody who waits.
+_JOBS = """
+SELECT * FROM jobs WHERE job_id IN (SELECT job_id FROM held)
+    OR (coalesce(eligible, submit) < $high AND coalesce(start, "end", 'infinity') > $low)
+"""
+
+_USAGE = "SELECT * FROM job_usage SEMI JOIN held USING (job_id, attempt)"
+
+_SIGNALS = ("gpu_util", "gr_engine_active", "sm_active")
+
+
+class Loader:
+    """Reads days of one cluster, keeping sample tables of neighbouring days at hand."""
+
+    def __init__(self, snapshot: Snapshot, cluster: str, settings: LedgerSettings) -> None:
+        self.snapshot = snapshot
+        self.cluster = cluster
+        self.settings = settings
+        self._whole: dict[str, pa.Table] = {name: snapshot.rows(name, clusters=[cluster]) for name in WHOLE}
+        self._days: dict[tuple[str, int], pa.Table] = {}
+
+    def day(self, day: int) -> tuple[Frame, dict[str, pa.Table]]:
+        """Read what posting a day needs; gives the frame and the facts."""
+        names = ("gpu_samples", "host_samples")
+        longest = max(self._longest(name, each) for name in names for each in (day - 1, day, day + 1))
+        frame = Frame(self.cluster, day, halo_for(self.settings, longest), self.settings)
+        facts = dict(self._whole) | {name: self._samples(name, frame) for name in names}
+        facts |= self._events(frame)
+        for key in [key for key in self._days if key[1] < day]:
+            del self._days[key]
+        return frame, facts
+
+    def _longest(self, name: str, day: int) -> int:
+        return int(counts(self._day(name, day), "duration_ms").max(initial=0))
+
+    def _day(self, name: str, day: int) -> pa.Table:
+        key = (name, day)
+        if key not in self._days:
+            window = Window(max(day, 0) * MS_PER_DAY, (max(day, 0) + 1) * MS_PER_DAY)
+            self._days[key] = self.snapshot.rows(
+                name, columns=sample_columns(name, self.settings), clusters=[self.cluster], window=window,
+                dictionaries=True,
+            )  # fmt: skip
+        return self._days[key]
+
+    def _samples(self, name: str, frame: Frame) -> pa.Table:
+        before, today, after = (self._day(name, frame.day + offset) for offset in (-1, 0, 1))
+        low, high = frame.origin, frame.origin + frame.length
+        edge_before = before.filter(pc.greater_equal(before.column("start"), _instant(low)))
+        edge_after = after.filter(pc.less(after.column("start"), _instant(high)))
+        return pa.concat_tables([edge_before, today, edge_after])
+
+    def _events(self, frame: Frame) -> dict[str, pa.Table]:
+        bounds = {"low": from_ms(frame.origin), "high": from_ms(frame.origin + frame.length)}
+        found = {
+            name: self._query(_OVERLAPPING.format(table=name), name, bounds)
+            for name in ("node_states", "node_allocations")
+        }
+        allocations = self._query(_ALLOCATIONS, "allocations", bounds)
+        held = {"held": allocations.select(["job_id", "attempt"])}
+        jobs = self._query(_JOBS, "jobs", bounds, held)
+        return found | {
+            "allocations": allocations, "jobs": jobs, "job_usage": self._query(_USAGE, "job_usage", {}, held)
+        }  # fmt: skip
+
+    def _query(
+        self, sql: str, table: str, params: Mapping[str, Any], given: Mapping[str, pa.Table] | None = None
+    ) -> pa.Table:
+        rows = self.snapshot.query(sql, dict(params), clusters=[self.cluster], tables=given or {})
+        schema = FACTS[table].arrow
+        return rows.select(schema.names).cast(schema)
+
+
+def sample_columns(name: str, settings: LedgerSettings) -> list[str]:
+    """Give the columns of a sample table that the ledger reads."""
+    common = ["cluster", "node", "job_id", "start", "duration_ms", "memory_used_mib", "_rejected"]
+    if name == "host_samples":
+        return [*common, "cpu_used_milli"]
+    return [*common, "gpu", *(f"{signal}_ratio" for signal in dict.fromkeys([*settings.gpu_signals, *_SIGNALS]))]
+
+
+def _instant(ms: int) -> pa.Scalar:
+    return pa.scalar(ms, pa.int64()).cast(pa.timestamp("ms", "UTC"))
+
+
+def labelled_samples(snapshot: Snapshot, cluster: str, settings: LedgerSettings, unnamed: pa.Table) -> pa.Table:
+    """Read the samples that are labelled with jobs whose allocations name no devices."""
+    columns = sample_columns("gpu_samples", settings)
+    schema = pa.schema([*FACTS["gpu_samples"].arrow, pa.field("_rejected", pa.int32())])
+    if not unnamed.num_rows:
+        return pa.schema([schema.field(name) for name in columns]).empty_table()
+    start, end = counts(unnamed, "start_ms"), counts(unnamed, "until")
+    window = Window(int(start.min()), int(np.maximum(end, start).max()))
+    sql = f"SELECT {', '.join(columns)} FROM gpu_samples SEMI JOIN named USING (job_id, node)"
+    named = unnamed.select(["job_id", "node"])
+    rows = snapshot.query(sql, {}, clusters=[cluster], window=window, tables={"named": named})
+    return rows.cast(pa.schema([schema.field(name) for name in columns]))
