@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Spec = dict[str, Any]
 """A Vega-Lite specification."""
 
-SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 """The name of the specification's version; nothing is fetched from there."""
 
 CURVES = {"capacity": "#6e7781", "allocated": "#b58900", "used": "#1a7f37"}

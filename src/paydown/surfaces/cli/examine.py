@@ -80,21 +80,17 @@ def extensions(app: App) -> Iterator[Finding]:
 
 
 def store(opened: Store) -> Iterator[Finding]:
-    """Look at the store's place, layout and size."""
-    from paydown.store import filesystem
-
-    marker = opened.marker
-    snapshot = opened.snapshot()
-    yield Finding("store", "place", "ok", opened.path)
-    kind = filesystem.kind(opened.path)
-    shared = "shared: writers are told apart by a lease file, not by the kernel" if filesystem.shared(kind) else "local"
-    yield Finding("store", "file system", "ok", f"{kind or 'unknown'}, {shared}")
-    yield Finding("store", "layout", "ok", f"version {marker.layout}, made {marker.created}, id {marker.id}")
-    yield Finding("store", "state", "ok", f"{snapshot.version:,} commits")
-    clusters = snapshot.clusters()
-    yield Finding(
-        "store", "clusters", "ok" if clusters else "missing", ", ".join(clusters) or "none: ingest facts first"
-    )
+    """Look at the store's place, layout, size and writer."""
+    info = opened.info()
+    kind = "shared: writers are told apart by a lease file, not by the kernel" if info.shared else "local"
+    size = sum(table.bytes for table in info.tables)
+    clusters = ", ".join(info.clusters)
+    yield Finding("store", "place", "ok", info.path)
+    yield Finding("store", "file system", "ok", f"{info.filesystem or 'unknown'}, {kind}")
+    yield Finding("store", "layout", "ok", f"version {info.layout}, made {info.created}")
+    yield Finding("store", "state", "ok", f"{info.version:,} commits, {size:,} bytes in {len(info.tables)} tables")
+    yield Finding("store", "writer", "note" if info.writer else "ok", info.writer or "nobody at the moment")
+    yield Finding("store", "clusters", "ok" if clusters else "missing", clusters or "none: ingest facts first")
 
 
 def freshness(snapshot: Snapshot, now_ms: int) -> Iterator[Finding]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from paydown.model.entries import DERIVED, META
-from paydown.model.facts import FACTS
+from paydown.model.entries import META
 from paydown.model.window import Window, to_ms
 from paydown.reports.interface import Answer, OutColumn
 
@@ -14,8 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from paydown.model.schema import Column
+    from paydown.store.info import Info
     from paydown.store.snapshot import Snapshot
-    from paydown.store.store import Store
 
 _TABLES = (
     OutColumn("table", "", "The table."),
@@ -23,30 +22,42 @@ _TABLES = (
     OutColumn("rows", "rows", "Its rows.", "number"),
     OutColumn("files", "files", "Its files.", "number"),
     OutColumn("bytes", "bytes", "Their size.", "number"),
+    OutColumn("clusters", "", "The clusters of which it has rows, where it is kept by cluster.", minor=True),
+    OutColumn("dropped_before", "", "By cluster: the day before which its rows were dropped on purpose.", minor=True),
 )
 
 
-def tables(store: Store, now_ms: int) -> Answer:
+def tables(info: Info, now_ms: int) -> Answer:
     """Give what is in a store, by table; the window is the moment of asking."""
     import pyarrow as pa
 
-    snapshot = store.snapshot()
-    found = []
-    for name, table in {**FACTS, **DERIVED, **META}.items():
-        files = snapshot.data_files(name)
-        if files:
-            sizes = {"rows": sum(file.rows for file in files), "bytes": sum(file.size for file in files)}
-            found.append({"table": name, "role": table.role, "files": len(files), **sizes})
-    kinds = {"table": pa.string(), "role": pa.string()}
-    schema = pa.schema([(column.name, kinds.get(column.name, pa.int64())) for column in _TABLES])
-    return Answer(
-        "store info",
-        Window(now_ms, now_ms),
-        _TABLES,
-        pa.Table.from_pylist(found, schema),
-        {"clusters": snapshot.clusters(), "version": snapshot.version, "layout": store.marker.layout},
-        (f"Clusters: {', '.join(snapshot.clusters()) or 'none'}. Commits: {snapshot.version:,}.",),
+    found = [
+        {
+            "table": each.table,
+            "role": each.role,
+            "rows": each.rows,
+            "files": each.files,
+            "bytes": each.bytes,
+            "clusters": ";".join(each.clusters) or None,
+            "dropped_before": ";".join(f"{cluster} {day}" for cluster, day in each.dropped_before.items()) or None,
+        }
+        for each in info.tables
+    ]
+    schema = pa.schema([(c.name, pa.int64() if c.role == "number" else pa.string()) for c in _TABLES])
+    told = {
+        "clusters": list(info.clusters),
+        "version": info.version,
+        "layout": info.layout,
+        "created": info.created,
+        "filesystem": info.filesystem or None,
+        "shared": info.shared,
+        "writer": info.writer,
+    }
+    notes = (
+        f"Clusters: {', '.join(info.clusters) or 'none'}. Commits: {info.version:,}.",
+        f"Being written by {info.writer}." if info.writer else "Nobody writes it at the moment.",
     )
+    return Answer("store info", Window(now_ms, now_ms), _TABLES, pa.Table.from_pylist(found, schema), told, notes)
 
 
 def rejects(snapshot: Snapshot, kept: Mapping[str, Sequence[str]]) -> Answer:
@@ -60,7 +71,7 @@ def rejects(snapshot: Snapshot, kept: Mapping[str, Sequence[str]]) -> Answer:
             rows = rows.filter(pc.is_in(rows[column], pa.array(list(values), pa.string())))
     columns = tuple(_described(column) for column in META["rejects"].columns)
     total = pc.sum(rows["count"]).as_py() or 0
-    notes = (f"{total:,} rows and fields were not believed.",)
+    notes = (f"Rows and fields not believed: {total:,}.",)
     return Answer("store rejects", _extent(rows), columns, rows, {"rejects": total}, notes)
 
 

@@ -21,6 +21,7 @@ STYLES = {"capacity": "bright_black", "allocation": "yellow", "utilization": "gr
 _NARROWEST = 12
 _HEADER_WORD = 9
 _PADDING = 2
+_NAMED = 5
 
 
 def write(answer: Answer, layout: Layout) -> Iterator[str]:
@@ -64,7 +65,8 @@ def _print_rows(console: Console, answer: Answer, layout: Layout) -> None:
     console.print(_table(answer, cells, widths))
     left = [column.name for column, width in zip(answer.columns, widths, strict=True) if not width]
     if left:
-        text = f"* No room for {', '.join(left)}: use a wider terminal or --format csv."
+        more = f" and {len(left) - _NAMED} more columns" if len(left) > _NAMED else ""
+        text = f"* No room for {', '.join(left[:_NAMED])}{more}: use a wider terminal or --format csv."
         console.print(text, style="dim", markup=False, highlight=False)
 
 

@@ -6,8 +6,24 @@ from typing import Any
 
 import click
 
+from paydown.errors import PaydownError
 from paydown.surfaces.cli.session import Session, session_of
-from paydown.surfaces.cli.words import output_options
+from paydown.surfaces.cli.words import OneOf, Time, output_options
+
+_RETAIN = """Drop facts that were over before a day. The ledger made of them stays.
+
+Posting those days again is then refused, since their facts are gone. `paydown store compact` frees the room.
+"""
+
+_COMPACT = """Put small files together, and remove files that no recent state of the store needs.
+
+Readers that opened the store within the grace time go on reading.
+"""
+
+_EXPORT = """Write the facts into a folder that `paydown ingest facts` reads.
+
+Users stand in it as person keys, and their names in the table identities.
+"""
 
 
 @click.pass_context
@@ -15,7 +31,7 @@ def _info(context: click.Context, /, form: str | None, output: str | None) -> No
     from paydown.surfaces.cli.store_answers import tables
 
     session = session_of(context)
-    _deliver(tables(session.app.store(), session.clock()), form, output, 0, session)
+    _deliver(tables(session.app.store().info(), session.clock()), form, output, 0, session)
 
 
 @click.pass_context
@@ -40,8 +56,63 @@ def _deliver(answer: Any, form: str | None, output: str | None, limit: int | Non
     deliver(answer, form, output, limit, zone_named(settings.timezone), session)
 
 
+@click.pass_context
+def _check(context: click.Context) -> None:
+    store = session_of(context).app.store()
+    problems = store.check()
+    for problem in problems:
+        _echo(problem)
+    if problems:
+        raise PaydownError(f"{len(problems):,} faults in {store.path}; restore it from a backup, or ingest anew.")
+    _echo(f"Every file is there and whole: store {store.path}")
+
+
+@click.pass_context
+def _compact(context: click.Context, /, grace_hours: int, wait_s: float) -> None:
+    store = session_of(context).app.store()
+    done = store.compact(grace_hours=grace_hours, wait_s=wait_s)
+    _echo(
+        f"{done.merged:,} files made into {done.made:,}; {done.removed:,} old ones removed, {done.freed_bytes:,} bytes."
+    )
+
+
+@click.pass_context
+def _export(
+    context: click.Context, /, folder: str, tables: tuple[str, ...], clusters: tuple[str, ...], form: str
+) -> None:
+    store = session_of(context).app.store()
+    form_: Any = form
+    for table, rows in store.export(folder, tables or None, clusters or None, form_).items():
+        _echo(f"{table}: {rows:,} rows")
+    _echo(f"Written to {folder}; `paydown ingest facts {folder}` reads it.")
+
+
+@click.pass_context
+def _retain(context: click.Context, /, table: str, before: str, cluster: str | None, wait_s: float) -> None:
+    from zoneinfo import ZoneInfo
+
+    from paydown.model.when import when
+    from paydown.model.window import from_ms
+
+    session = session_of(context)
+    day = from_ms(when(before, now_ms=session.clock(), zone=ZoneInfo("UTC")).ms).date()
+    dropped = session.app.store().retain(table, day, cluster, wait_s=wait_s)
+    _echo(f"{dropped:,} rows of {table} from before {day} dropped.")
+
+
+def _echo(text: str) -> None:
+    from paydown.surfaces.values import escaped
+
+    click.echo(escaped(text))
+
+
 def _verb(name: str, callback: Any, text: str, *params: click.Parameter) -> click.Command:
     return click.Command(name, callback=callback, help=text, params=list(params))
+
+
+def _wait() -> click.Parameter:
+    told = "Seconds to wait where another process writes the store (default: 0)."
+    return click.Option(["--wait", "wait_s"], type=click.FloatRange(0), default=0.0, metavar="SECONDS", help=told)
 
 
 COMMAND = click.Group(
@@ -59,6 +130,38 @@ COMMAND = click.Group(
             click.Option(["--reason"], multiple=True, help="Only for these reasons."),
             click.Option(["--limit"], type=click.IntRange(0), help="How many rows at most; 0 is all."),
             *output_options(),
+        ),
+        _verb("check", _check, "Look whether every file is there and whole; exit code 1 if not."),
+        _verb(
+            "compact",
+            _compact,
+            _COMPACT,
+            click.Option(
+                ["--grace-hours"], type=click.IntRange(0), default=24, help="How long old states stay (default: 24)."
+            ),
+            _wait(),
+        ),
+        _verb(
+            "export",
+            _export,
+            _EXPORT,
+            click.Argument(["folder"]),
+            click.Option(["--table", "tables"], multiple=True, help="Only these tables."),
+            click.Option(["--cluster", "clusters"], multiple=True, help="Only these clusters."),
+            click.Option(
+                ["--format", "form"], type=OneOf(("parquet", "csv")), default="parquet", help="The files' format."
+            ),
+        ),
+        _verb(
+            "retain",
+            _retain,
+            _RETAIN,
+            click.Argument(["table"]),
+            click.Option(
+                ["--before"], type=Time(), required=True, help="The first day (UTC) that is kept; 90d: days ago."
+            ),
+            click.Option(["--cluster"], help="Only of this cluster."),
+            _wait(),
         ),
     ],
 )
