@@ -121,7 +121,7 @@ def _text(column: Column, values: pa.Array) -> Cells | None:
         values = values.fill_null("")
     if (lengths["max"] or 0) > TEXT_LIMIT:
         faults.append(Fault("too-long", booleans(pc.greater(pc.binary_length(values), TEXT_LIMIT))))
-    if has_nul(values):
+    if has_byte(values, 0):
         faults.append(Fault("nul-byte", booleans(pc.match_substring(values, "\0"))))
     if column.choices:
         faults.append(Fault("unknown-value", ~booleans(pc.is_in(values, pa.array((*column.choices, None))))))
@@ -148,14 +148,14 @@ def _utf8(raw: bytes | None) -> str | bool | None:
         return False
 
 
-def has_nul(values: pa.Array) -> bool:
-    """Say whether any text holds a NUL byte, by one look at the bytes of them all."""
+def has_byte(values: pa.Array, byte: int) -> bool:
+    """Say whether any text holds an ASCII character, by one look at the bytes of them all."""
     if len(values) == values.null_count:
         return False
     _, offsets, data = values.buffers()
     ends = np.frombuffer(offsets, np.int32)
     first, last = ends[values.offset], ends[values.offset + len(values)]
-    return bool(last > first and np.frombuffer(data, np.uint8)[first:last].min() == 0)
+    return bool((np.frombuffer(data, np.uint8)[first:last] == byte).any())
 
 
 def _int(column: Column, values: pa.Array) -> Cells | None:

@@ -21,16 +21,18 @@ import pyarrow.compute as pc
 
 from paydown.errors import InputError
 from paydown.model.batch import LINE
+from paydown.model.cells import has_byte
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BLOCK = 1 << 24
+BLOCK = 1 << 23
 """Bytes parsed at once; a longer line cannot be read."""
 
 _GZIP = b"\x1f\x8b"
 _HEADER = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+_LINE_END = 10
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Dialect:
     delimiter: str = ","
     quoted: bool = True
     """Whether cells may be quoted with `"`; if so they may hold line ends."""
-    distinct: bool = False
-    """Whether to give dictionary arrays, for columns whose texts repeat."""
+    block: int = BLOCK
+    """Bytes parsed at once; a longer line cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,10 @@ def _reader(
 ) -> Iterator[pa.RecordBatch]:
     from pyarrow import csv as arrow_csv
 
-    text = pa.dictionary(pa.int32(), pa.string()) if dialect.distinct else pa.string()
     return iter(
         arrow_csv.open_csv(
             pa.PythonFile(rest, mode="r"),
-            arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=columns),
+            arrow_csv.ReadOptions(use_threads=False, block_size=dialect.block, column_names=columns),
             arrow_csv.ParseOptions(
                 delimiter=dialect.delimiter,
                 quote_char='"' if dialect.quoted else False,
@@ -161,7 +162,7 @@ def _reader(
             ),
             arrow_csv.ConvertOptions(
                 check_utf8=False,
-                column_types=dict.fromkeys(wanted, text),
+                column_types=dict.fromkeys(wanted, pa.string()),
                 include_columns=wanted,
                 null_values=[""],
                 strings_can_be_null=True,
@@ -227,7 +228,7 @@ def _line_ends(rows: pa.Table) -> NDArray[np.int64]:
     """Count the line ends inside each row's cells."""
     ends = np.zeros(len(rows), np.int64)
     for column in rows.columns:
-        if pa.types.is_string(column.type) and pc.any(pc.match_substring(column, "\n"), min_count=0).as_py():
+        if pa.types.is_string(column.type) and any(has_byte(part, _LINE_END) for part in column.chunks):
             ends += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy().astype(np.int64)
     return ends
 
@@ -284,7 +285,9 @@ class _readable:  # noqa: N801 -- reads as a statement: with _readable(name)
             raise InputError(f"{self.name}: the compressed file is damaged ({error}): fetch it again.") from error
         if isinstance(error, pa.ArrowInvalid):
             if "straddl" in str(error):
-                raise InputError(f"{self.name}: a line is longer than {BLOCK >> 20} MiB: remove or cut it.") from error
+                raise InputError(
+                    f"{self.name}: a line is too long to be read (of many MiB): remove or cut it."
+                ) from error
             raise InputError(f"{self.name}: cannot be read as delimited text: {error}.") from error
         if isinstance(error, OSError):
             raise InputError(f"{self.name}: cannot be read: {error}.") from error

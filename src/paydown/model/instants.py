@@ -124,6 +124,9 @@ def local_instants(local_ms: pa.Array, zone: ZoneInfo) -> LocalInstants:
 
     Each quarter of an hour that occurs is looked up once: offsets have changed at no finer step since 1972.
     """
+    if zone.key == "UTC":
+        nowhere = np.zeros(len(local_ms), np.bool_)
+        return LocalInstants(local_ms, nowhere, nowhere)
     known = booleans(local_ms.is_valid())
     raw = local_ms.fill_null(0).to_numpy(zero_copy_only=False)
     quarters, at = np.unique(raw // _QUARTER_MS, return_inverse=True)

@@ -14,9 +14,10 @@ from paydown.connectors.interface import Connector, Context, Item
 from paydown.connectors.sacct.allocations import allocation_rows
 from paydown.connectors.sacct.jobs import job_rows
 from paydown.connectors.sacct.lines import Dump
-from paydown.connectors.sacct.records import Doubts, Records, column, read_records
+from paydown.connectors.sacct.records import Doubts, Records, read_records
 from paydown.connectors.sacct.settings import SacctSettings
-from paydown.connectors.sacct.usage import USAGE_COLUMNS, Zeros, durations_ms, usage_rows
+from paydown.connectors.sacct.texts import column, durations_ms
+from paydown.connectors.sacct.usage import USAGE_COLUMNS, Zeros, usage_rows
 from paydown.errors import InputError
 from paydown.model.batch import Batch, Vouch
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.records import Doubts, Records, by_distinct, column, decoded, said
+from paydown.connectors.sacct.records import Doubts, Records
+from paydown.connectors.sacct.texts import by_distinct, column, decoded, said, whole_numbers
 from paydown.model.batch import LINE, Reject
 from paydown.model.instants import INSTANT, booleans
 from paydown.model.slurm import (
@@ -42,16 +43,19 @@ class Amounts:
 
 def amounts(rows: pa.Table, name: str, gres: str) -> Amounts:
     """Read the TRES of a column, the older GRES column in its place where it says nothing."""
-    tres = said(column(rows, name))
-    models = by_distinct(tres, _model, pa.string())
-    gpus = by_distinct(tres, lambda text: gpu_milli(parse_tres(text)), pa.int64())
+    distinct = said(column(rows, name)).dictionary_encode()
+    found = [parse_tres(text) for text in decoded(distinct.dictionary)]
     old = by_distinct(said(column(rows, gres)), lambda text: gpu_milli(_gres(text)), pa.int64())
+
+    def spread(values: list[int | None]) -> pa.Array:
+        return pa.array(values, pa.int64()).take(distinct.indices)
+
     return Amounts(
-        cpu_milli=by_distinct(tres, lambda text: _times(parse_tres(text).get("cpu"), MILLI), pa.int64()),
-        memory_mib=by_distinct(tres, lambda text: _tres_memory(parse_tres(text).get("mem")), pa.int64()),
-        gpu_milli=pc.coalesce(gpus, old),
-        nodes=by_distinct(tres, lambda text: _times(parse_tres(text).get("node"), 1), pa.int64()),
-        model=models,
+        cpu_milli=spread([_times(tres.get("cpu"), MILLI) for tres in found]),
+        memory_mib=spread([_tres_memory(tres.get("mem")) for tres in found]),
+        gpu_milli=pc.coalesce(spread([gpu_milli(tres) for tres in found]), old),
+        nodes=spread([_times(tres.get("node"), 1) for tres in found]),
+        model=pa.array([_model(tres) for tres in found], pa.string()).take(distinct.indices),
     )
 
 
@@ -66,8 +70,8 @@ def _gres(text: str) -> dict[str, str]:
     return found
 
 
-def _model(text: str) -> str | None:
-    models = [name for name in gpu_models(parse_tres(text)) if mig_milli(name) is None]
+def _model(tres: dict[str, str]) -> str | None:
+    models = [name for name in gpu_models(tres) if mig_milli(name) is None]
     return models[0] if len(models) == 1 else None
 
 
@@ -79,12 +83,6 @@ def _tres_memory(amount: str | None) -> int | None:
     """Read the memory of TRES: MiB where there is no unit (AccountingStorageTRES)."""
     memory = parse_memory(amount, "M") if amount is not None else None
     return memory.mib if memory and memory.mib < MEMORY_FLAG_MIB else None
-
-
-def whole_numbers(values: pa.Array, factor: int = 1) -> pa.Array:
-    """Read counts such as ReqCPUS, in thousandths or the like; null where there is none."""
-    found = pc.if_else(pc.match_substring_regex(values, "^[0-9]{1,12}$"), values, None).cast(pa.int64())
-    return pc.multiply(found, factor)
 
 
 def job_rows(records: Records, doubts: Doubts) -> tuple[pa.Table, list[Reject]]:

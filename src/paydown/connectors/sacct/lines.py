@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from paydown.connectors.sacct.texts import decoded
 from paydown.errors import InputError
 from paydown.model.batch import LINE, Reject
 from paydown.model.delimited import BrokenLine, Dialect, Source, header_of, open_text, read_delimited
+from paydown.model.instants import booleans
 from paydown.model.rows import ROW_TEXT, suggestion
 
 if TYPE_CHECKING:
     from paydown.connectors.sacct.settings import SacctSettings
-
-PIECE_ROWS = 400_000
-"""Rows of a dump that are worked on at once; a piece ends between two jobs."""
 
 FIELDS = [
     "Account",
@@ -199,6 +200,7 @@ USED = [
 TRAILING = "_end"
 """The empty cell after the last delimiter of `sacct -p`."""
 
+_JOB = re.compile(r"[0-9]*")
 _BY_LOWER = {name.lower(): name for name in FIELDS}
 _NEEDED = ("JobID", "State")
 
@@ -217,16 +219,13 @@ class Dump:
 
     def pieces(self) -> Iterator[pa.Table]:
         """Yield tables of the wanted columns and `_line`, each of whole jobs; fills `rejects` on the way."""
-        held: list[pa.Table] = []
+        held = self._empty()
         for table in read_delimited(self.source, self.columns, self.dialect, self._broken, self.wanted):
-            held.append(self._with_mended(table))
-            if sum(len(part) for part in held) >= PIECE_ROWS:
-                whole = pa.concat_tables(held).combine_chunks()
-                cut = _last_job(whole)
-                yield whole.slice(0, cut)
-                held = [whole.slice(cut)]
-        held.append(self._with_mended(self._empty()))
-        yield pa.concat_tables(held).combine_chunks()
+            whole = pa.concat_tables([held, self._with_mended(table)]).combine_chunks()
+            cut = _last_job(whole)
+            yield whole.slice(0, cut)
+            held = whole.slice(cut)
+        yield pa.concat_tables([held, self._with_mended(self._empty())]).combine_chunks()
 
     def _columns(self, given: str | None) -> list[str]:
         """Find out which columns the dump has: from its header, else as given."""
@@ -294,8 +293,10 @@ def _from_the_start(source: Source) -> Source:
 
 
 def _last_job(rows: pa.Table) -> int:
-    """Find where the last job of a table begins: all rows of a job lie together."""
-    jobs = pc.replace_substring_regex(rows["JobID"].fill_null(""), r"[_+.].*$", "")
-    other = pc.not_equal(jobs, jobs[-1])
-    before = pc.indices_nonzero(other)
-    return before[-1].as_py() + 1 if len(before) else len(rows)
+    """Find where the last job of a table begins: all rows of a job, and all tasks of an array, lie together."""
+    if not len(rows):
+        return 0
+    last = _JOB.match(decoded(rows["JobID"].chunk(0)[-1:])[0])
+    other = ~booleans(pc.starts_with(rows["JobID"].chunk(0), pattern=last[0] if last else ""))
+    before = np.flatnonzero(other)
+    return int(before[-1]) + 1 if len(before) else 0

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from paydown.connectors.sacct.texts import by_distinct, column, said
 from paydown.model.batch import LINE, Reject
-from paydown.model.cells import has_nul
+from paydown.model.cells import has_byte
 from paydown.model.instants import booleans, instants_of_text, local_instants, milliseconds
 from paydown.model.rows import ROW_TEXT, row_text
-from paydown.model.slurm import NOTHING, parse_state
+from paydown.model.slurm import parse_state
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 TIMES = ("Submit", "Eligible", "Start", "End")
 """The fields that are local times."""
 
+SHARED_FIELDS = frozenset({"JobID", "TotalCPU", "Elapsed", "MaxRSS"})
+"""The fields that are read of jobs and of steps."""
+
+STEP_FIELDS = frozenset({"AveCPU", "AveRSS", "NTasks", "TRESUsageInAve", "TRESUsageInMax", "TRESUsageInTot"})
+"""The fields that are read of steps alone."""
+
 _JOB_ID = r"^[0-9]+(_([0-9]+|\[[^\]]*\]))?(\+[0-9]+)?(\..+)?$"
-_NOTHING = pa.array(
-    sorted({form for word in NOTHING for form in (word, word.capitalize(), word.upper())} | {"None assigned"})
-)
 _FAR = 1 << 62
 
 
@@ -77,27 +81,6 @@ class Records:
         return len(self.rows)
 
 
-def column(rows: pa.Table, name: str) -> pa.Array:
-    """Give a column as one array; all null where the dump has none."""
-    return rows[name].combine_chunks() if name in rows.column_names else pa.nulls(len(rows), pa.string())
-
-
-def said(values: pa.Array) -> pa.Array:
-    """Give the values with null where Slurm has nothing to say."""
-    return pc.if_else(pc.is_in(values, _NOTHING), None, values)
-
-
-def decoded(values: pa.Array) -> list[str]:
-    """Give texts as Python strings, whatever bytes they hold."""
-    return [raw.decode(errors="replace") for raw in values.cast(pa.binary()).to_pylist()]
-
-
-def by_distinct(values: pa.Array, parse: Callable[[str], Any], kind: pa.DataType) -> pa.Array:
-    """Parse each distinct text once; null stays null."""
-    distinct = values.dictionary_encode()
-    return pa.array([parse(text) for text in decoded(distinct.dictionary)], kind).take(distinct.indices)
-
-
 @dataclass
 class _Sieve:
     """Takes rows out that cannot be believed, each for its first reason."""
@@ -118,37 +101,46 @@ class _Sieve:
             self.rejects.append(Reject("jobs", self.origin, line, reason, detail, text, cluster=cluster))
         self.bad |= where
 
+    def out_at(self, at: Ints, where: Flags, reason: str, detail: str) -> None:
+        """Take some of the rows at these places out."""
+        everywhere = np.zeros(len(self.bad), np.bool_)
+        everywhere[at[where]] = True
+        self.out(everywhere, reason, detail)
+
 
 def read_records(
     piece: pa.Table, origin: str, cluster: str | None, zone: ZoneInfo, doubts: Doubts
 ) -> tuple[Records, list[Reject]]:
     """Tell the rows of a piece apart."""
+    ids = column(piece, "JobID")
+    is_step = booleans(pc.match_substring(ids, "."))
     clusters = _clusters(piece, cluster)
     sieve = _Sieve(piece, origin, clusters)
-    ids = column(piece, "JobID")
     sieve.out(_with_nul(piece), "nul-byte", "a cell holds a NUL byte")
     sieve.out(~booleans(pc.match_substring_regex(ids, _JOB_ID)), "bad-key", "JobID is no job id")
-    is_step = booleans(pc.match_substring(ids, ".")) & ~sieve.bad
-    job = pc.if_else(pa.array(is_step), pc.replace_substring_regex(ids, r"\..*$", ""), ids)
-    state = by_distinct(column(piece, "State"), parse_state, pa.string())
-    sieve.out(~is_step & booleans(state.is_null()), "unknown-value", "State is none that Slurm has")
-    ms = _times(piece, zone, sieve, ~is_step, doubts)
-    held = _held(piece, state)
+    base = pc.list_element(pc.split_pattern(ids.fill_null(""), ".", max_splits=1), 0)
+    code = _codes(clusters, base)
+    job_at = np.flatnonzero(~is_step)
+    jobs = piece.select([name for name in piece.column_names if name not in STEP_FIELDS]).take(pa.array(job_at))
+    state = by_distinct(column(jobs, "State"), parse_state, pa.string())
+    sieve.out_at(job_at, booleans(state.is_null()), "unknown-value", "State is none that Slurm has")
+    ms = _times(jobs, zone, sieve, job_at, doubts)
+    held = _held(jobs, state)
     ms["Start"] = pc.if_else(pa.array(held), ms["Start"], None)
-    backwards = booleans(pc.less(ms["End"], ms["Start"]))
-    sieve.out(~is_step & backwards, "end-before-start", "End lies before Start")
-    codes = _codes(clusters, job)
-    at, attempt = _attempts(piece, codes, ms, ~is_step & ~sieve.bad)
-    steps, parent = _parents(codes, is_step & ~sieve.bad, ~is_step, at, sieve)
+    sieve.out_at(job_at, booleans(pc.less(ms["End"], ms["Start"])), "end-before-start", "End lies before Start")
+    kept, attempt = _attempts(jobs, code[job_at], ms, ~sieve.bad[job_at])
+    steps, parent = _parents(code, is_step & ~sieve.bad, job_at, job_at[kept], sieve)
+    take = pa.array(kept)
+    step_columns = [name for name in piece.column_names if name in STEP_FIELDS or name in SHARED_FIELDS]
     records = Records(
-        rows=piece.take(at),
-        cluster=clusters.take(at),
-        job=job.take(at),
+        rows=jobs.take(take),
+        cluster=clusters.take(pa.array(job_at[kept])),
+        job=base.take(pa.array(job_at[kept])),
         attempt=attempt,
-        state=state.take(at),
-        ms={name: values.take(at) for name, values in ms.items()},
-        held=held[at],
-        steps=piece.take(steps),
+        state=state.take(take),
+        ms={name: values.take(take) for name, values in ms.items()},
+        held=held[kept],
+        steps=piece.select(step_columns).take(pa.array(steps)),
         parent=parent,
     )
     return records, sieve.rejects
@@ -164,7 +156,7 @@ def _clusters(piece: pa.Table, given: str | None) -> pa.Array:
 def _with_nul(piece: pa.Table) -> Flags:
     found = np.zeros(len(piece), np.bool_)
     for name in piece.column_names:
-        if name != LINE and has_nul(column(piece, name)):
+        if name != LINE and has_byte(column(piece, name), 0):
             found |= booleans(pc.match_substring(column(piece, name), "\0"))
     return found
 
@@ -177,17 +169,16 @@ def _held(piece: pa.Table, state: pa.Array) -> Flags:
     return ~pending & booleans(said(column(piece, "NodeList")).is_valid())
 
 
-def _times(piece: pa.Table, zone: ZoneInfo, sieve: _Sieve, jobs: Flags, doubts: Doubts) -> dict[str, pa.Array]:
+def _times(jobs: pa.Table, zone: ZoneInfo, sieve: _Sieve, at: Ints, doubts: Doubts) -> dict[str, pa.Array]:
     """Read the local times of jobs as instants."""
     found: dict[str, pa.Array] = {}
-    twice = np.zeros(len(piece), np.bool_)
+    twice = np.zeros(len(jobs), np.bool_)
     for name in TIMES:
-        text = said(column(piece, name))
-        text = pc.if_else(pa.array(jobs), text, None)
+        text = said(column(jobs, name))
         ms, ambiguous, missing = _instants(text, zone)
-        sieve.out(missing, "no-such-time", f"{name} is a time that the clock of {zone.key} never showed")
+        sieve.out_at(at, missing, "no-such-time", f"{name} is a time that the clock of {zone.key} never showed")
         bad = booleans(text.is_valid()) & booleans(ms.is_null()) & ~missing
-        sieve.out(bad, "not-a-time", f"{name} is no time")
+        sieve.out_at(at, bad, "not-a-time", f"{name} is no time")
         twice |= ambiguous
         found[name] = ms
     doubts.add(
@@ -228,30 +219,29 @@ def _codes(clusters: pa.Array, job: pa.Array) -> Ints:
     return found
 
 
-def _attempts(piece: pa.Table, code: Ints, ms: dict[str, pa.Array], jobs: Flags) -> tuple[Ints, Ints]:
+def _attempts(jobs: pa.Table, code: Ints, ms: dict[str, pa.Array], good: Flags) -> tuple[Ints, Ints]:
     """Choose the row of each attempt, and number the attempts of a job in order of start.
 
     Rows of one submission and start are versions of one attempt, and so is a pending row of a submission that has
     started: the closed one, else the last one, stands.
     """
-    at = np.flatnonzero(jobs)
-    restarts = _restarts(piece).take(pa.array(at))
-    attempt = restarts.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    codes = code[at]
-    order = np.argsort(codes, kind="stable")
-    same = np.append(np.False_, np.diff(codes[order]) == 0)
+    at = np.flatnonzero(good)
+    attempt = _restarts(jobs).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    order = at[np.argsort(code[at], kind="stable")]
+    same = np.append(np.False_, np.diff(code[order]) == 0)[: len(order)]
     if not same.any():
-        return at, attempt
-    times = {name: ms[name].fill_null(_FAR).to_numpy(zero_copy_only=False)[at] for name in ("Submit", "Start", "End")}
-    dropped = np.zeros(len(at), np.bool_)
+        return at, attempt[at]
+    times = {name: ms[name].fill_null(_FAR).to_numpy(zero_copy_only=False) for name in ("Submit", "Start", "End")}
+    stands = good.copy()
     starts = np.flatnonzero(~same)
-    lengths = np.diff(np.append(starts, len(order)))
-    for first, length in zip(starts[lengths > 1].tolist(), lengths[lengths > 1].tolist(), strict=True):
-        rows = _versions(order[first : first + length].tolist(), times)
-        dropped[order[first : first + length]] = True
-        dropped[rows] = False
+    ends = np.append(starts[1:], len(order))
+    for first, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True):
+        group = order[first:end]
+        rows = _versions(group.tolist(), times)
+        stands[group] = False
+        stands[rows] = True
         attempt[rows] = _numbers(attempt[rows].tolist())
-    return at[~dropped], attempt[~dropped]
+    return np.flatnonzero(stands), attempt[stands]
 
 
 def _versions(rows: list[int], times: dict[str, Ints]) -> list[int]:
@@ -276,21 +266,21 @@ def _restarts(piece: pa.Table) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(text, "^[0-9]{1,6}$"), text, None).cast(pa.int64())
 
 
-def _parents(code: Ints, steps: Flags, jobs: Flags, kept: Ints, sieve: _Sieve) -> tuple[Ints, Ints]:
-    """Find the job of each step: the row above it, else the only kept row of that id.
+def _parents(code: Ints, steps: Flags, jobs: Ints, kept: Ints, sieve: _Sieve) -> tuple[Ints, Ints]:
+    """Find the job of each step: the row above it, else the last kept row of that id.
 
     Steps of a row that was dropped or not believed go with it.
     """
     places = np.flatnonzero(steps)
-    above = np.maximum.accumulate(np.where(jobs, np.arange(len(code)), -1))[places] if len(places) else places
-    belongs = (above >= 0) & (code[above] == code[places])
+    above = jobs[np.maximum(np.searchsorted(jobs, places) - 1, 0)] if len(jobs) else places
     number = np.full(len(code) + 1, -1, np.int64)
     number[kept] = np.arange(len(kept))
     last = np.full(int(code.max(initial=0)) + 1, -1, np.int64)
     last[code[kept]] = np.arange(len(kept))
-    parent = np.where(belongs, number[above], last[code[places]])
-    known = np.isin(code[places], code[np.flatnonzero(jobs)])
+    there = np.zeros(len(last), np.bool_)
+    there[code[jobs]] = True
+    parent = np.where(code[above] == code[places], number[above], last[code[places]])
     orphan = np.zeros(len(code), np.bool_)
-    orphan[places[~known]] = True
-    sieve.out(orphan, "step-without-job", "the step's job is not in the dump: dump without -s or --name filters")
+    orphan[places[~there[code[places]]]] = True
+    sieve.out(orphan, "step-without-job", "the row of the step's job is not in the dump: leave out filters of rows")
     return places[parent >= 0], parent[parent >= 0]

@@ -22,8 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.jobs import amounts, whole_numbers
-from paydown.connectors.sacct.records import Records, column, said
+from paydown.connectors.sacct.jobs import amounts
+from paydown.connectors.sacct.records import Records
+from paydown.connectors.sacct.texts import amounts_of_text, column, durations_ms, floats, member, whole_numbers
 from paydown.model.batch import LINE, Batch, Reject
 from paydown.model.instants import booleans
 from paydown.model.slurm import gpu_models, mig_milli, parse_tres
@@ -40,10 +41,6 @@ USAGE_COLUMNS = ("TotalCPU", "AveCPU", "MaxRSS", "AveRSS", "TRESUsageInTot", "TR
 
 _MIB = 1024**2
 _PERCENT = 100
-_UNITS = pa.array(["", "K", "M", "G", "T", "P", "E"])
-_FACTORS = np.array([1024.0**power for power in range(7)])
-_AMOUNT = r"^(?P<figure>[0-9]+(?:\.[0-9]+)?)(?P<unit>[KMGTPE]?)$"
-_TIME = r"^(?:(?P<d>[0-9]+)-)?(?:(?P<h>[0-9]+):)?(?P<m>[0-9]+):(?P<s>[0-9]+(?:\.[0-9]+)?)$"
 _OPEN = ("PENDING", "RUNNING", "SUSPENDED")
 
 
@@ -84,7 +81,7 @@ class Zeros:
 
 def usage_rows(records: Records, origin: str, zeros: Zeros) -> Iterator[Batch]:
     """Give rows of `job_usage`, zeros of GPUs kept back."""
-    length = (_floats(records.ms["End"]) - _floats(records.ms["Start"])) * _ended(records)
+    length = (floats(records.ms["End"]) - floats(records.ms["Start"])) * _ended(records)
     length[~(length > 0)] = np.nan
     if not np.isfinite(length).any():
         return
@@ -131,32 +128,31 @@ def _batch(records: Records, origin: str, signal: str, figures: dict[str, Reals]
 def _cpu_ms(records: Records) -> Reals:
     """Give the CPU time of each attempt in ms: its own row's, else the sum of its steps'."""
     own = durations_ms(column(records.rows, "TotalCPU"))
-    steps = durations_ms(column(records.steps, "TotalCPU"))
-    average = durations_ms(column(records.steps, "AveCPU")) * _tasks(records)
-    summed = _over_steps(records, np.where(steps > 0, steps, average), np.add, 0.0)
+    needed = np.flatnonzero(~(own[records.parent] > 0))
+    if not len(needed):
+        return own
+    steps = records.steps.take(pa.array(needed))
+    total = durations_ms(column(steps, "TotalCPU"))
+    average = durations_ms(column(steps, "AveCPU")) * _tasks(steps)
+    each = np.full(len(records.parent), np.nan)
+    each[needed] = np.where(total > 0, total, average)
+    summed = _over_steps(records, each, np.add, 0.0)
     return np.where(own > 0, own, np.where(summed > 0, summed, own))
 
 
 def _memory_bytes(records: Records) -> Reals:
     """Give the memory of each attempt's largest step, in bytes."""
-    total = _usage(records, "TRESUsageInTot", "mem")
-    average = amounts_of_text(column(records.steps, "AveRSS")) * _tasks(records)
-    single = amounts_of_text(column(records.steps, "MaxRSS"))
-    own = amounts_of_text(column(records.rows, "MaxRSS"))
-    steps = _over_steps(records, np.fmax(np.where(total > 0, total, average), single), np.fmax, np.nan)
-    return np.fmax(steps, own)
+    each = amounts_of_text(member(column(records.steps, "TRESUsageInTot"), "mem"))
+    needed = np.flatnonzero(~(each > 0))
+    steps = records.steps.take(pa.array(needed))
+    average = amounts_of_text(column(steps, "AveRSS")) * _tasks(steps)
+    each[needed] = np.fmax(each[needed], np.fmax(average, amounts_of_text(column(steps, "MaxRSS"))))
+    return np.fmax(_over_steps(records, each, np.fmax, np.nan), amounts_of_text(column(records.rows, "MaxRSS")))
 
 
-def _tasks(records: Records) -> Reals:
-    tasks = _floats(whole_numbers(column(records.steps, "NTasks")))
+def _tasks(steps: pa.Table) -> Reals:
+    tasks = floats(whole_numbers(column(steps, "NTasks")))
     return np.where(tasks > 0, tasks, 1.0)
-
-
-def _usage(records: Records, name: str, tres: str) -> Reals:
-    """Read one TRES of a usage column of the steps."""
-    text = column(records.steps, name)
-    pattern = f"(?:^|,){tres}=(?P<amount>[^,]*)"
-    return amounts_of_text(pc.struct_field(pc.extract_regex(text, pattern), "amount"))
 
 
 def _over_steps(records: Records, values: Reals, ufunc: np.ufunc, start: float) -> Reals:
@@ -171,15 +167,19 @@ def _over_steps(records: Records, values: Reals, ufunc: np.ufunc, start: float) 
 
 def _gpu(records: Records, origin: str, length: Reals, zeros: Zeros) -> Iterator[Batch]:
     """Give what was measured of GPUs."""
-    gpus = _floats(amounts(records.rows, "AllocTRES", "AllocGRES").gpu_milli) / MILLI
+    gpus = floats(amounts(records.rows, "AllocTRES", "AllocGRES").gpu_milli) / MILLI
     usable = np.isfinite(length) & (gpus > 0)
-    names = column(records.steps, "TRESUsageInTot"), column(records.steps, "TRESUsageInAve")
-    if not usable.any() or all(values.null_count == len(values) for values in names):
+    if not usable.any() or not any(f"TRESUsageIn{kind}" in records.steps.column_names for kind in ("Tot", "Ave")):
         return
     share = _step_share(records, gpus)
     mean = _weighted(records, share, length)
     most = np.fmin(_over_steps(records, share, np.fmax, np.nan), 1.0)
-    memory = np.fmax(_usage(records, "TRESUsageInTot", "gres/gpumem"), _usage(records, "TRESUsageInMax", "gres/gpumem"))
+    memory = np.fmax(
+        *(
+            amounts_of_text(member(column(records.steps, f"TRESUsageIn{kind}"), "gres/gpumem"))
+            for kind in ("Tot", "Max")
+        )
+    )
     memory = _over_steps(records, memory, np.fmax, np.nan) / _MIB
     for signal, figures in (
         ("gpu_util", {"mean": mean, "max": most}),
@@ -190,10 +190,12 @@ def _gpu(records: Records, origin: str, length: Reals, zeros: Zeros) -> Iterator
 
 def _step_share(records: Records, gpus: Reals) -> Reals:
     """Give the GPU use of each step as a share of what its job held: gpuutil is in percent, summed over devices."""
-    total = _usage(records, "TRESUsageInTot", "gres/gpuutil")
-    average = _usage(records, "TRESUsageInAve", "gres/gpuutil") * _tasks(records)
+    total = amounts_of_text(member(column(records.steps, "TRESUsageInTot"), "gres/gpuutil"))
+    needed = np.flatnonzero(np.isnan(total))
+    steps = records.steps.take(pa.array(needed))
+    total[needed] = amounts_of_text(member(column(steps, "TRESUsageInAve"), "gres/gpuutil")) * _tasks(steps)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share: Reals = np.where(np.isfinite(total), total, average) / (_PERCENT * gpus[records.parent])
+        share: Reals = total / (_PERCENT * gpus[records.parent])
     outside = booleans(pc.match_substring_regex(column(records.steps, "JobID"), r"\.extern$")) & (share == 0)
     share[outside] = np.nan
     return share
@@ -238,29 +240,3 @@ def _zero(records: Records, at: int, signal: str, names: list[str]) -> dict[str,
         "source": "sacct",
         LINE: records.rows[LINE][at].as_py(),
     }
-
-
-def _floats(values: pa.Array) -> Reals:
-    found: Reals = values.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
-    return found.copy()
-
-
-def amounts_of_text(values: pa.Array) -> Reals:
-    """Read amounts such as `3816K`, `62.50G` or `98304` in bytes or percent; NaN where there is none."""
-    parts = pc.extract_regex(said(values), _AMOUNT)
-    figures = _floats(pc.struct_field(parts, "figure").cast(pa.float64()))
-    units = pc.index_in(pc.struct_field(parts, "unit"), _UNITS).fill_null(0).to_numpy(zero_copy_only=False)
-    scaled: Reals = figures * _FACTORS[units]
-    return scaled
-
-
-def durations_ms(values: pa.Array) -> Reals:
-    """Read durations such as `1-02:03:04` or `03:04.567` in ms; NaN where there is none."""
-    parts = pc.extract_regex(values, _TIME)
-    known = _floats(pc.struct_field(parts, "s").cast(pa.float64()))
-    total = known.copy()
-    for name, seconds in (("m", 60), ("h", 3_600), ("d", 86_400)):
-        text = pc.struct_field(parts, name)
-        total += np.nan_to_num(_floats(pc.if_else(pc.equal(text, ""), None, text).cast(pa.float64()))) * seconds
-    rounded: Reals = np.rint(total * MILLI)
-    return rounded
