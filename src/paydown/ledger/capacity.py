@@ -144,7 +144,7 @@ class Unallocated:
     start: Ints
     end: Ints
     category: Ints
-    """Code into `categories` of the module."""
+    """Code into CATEGORIES; NONE: held within capacity, which is posted as what became of it."""
     amount: Ints
 
 
@@ -199,9 +199,10 @@ def unallocated(
     mood = np.maximum(state.at(who, low), (covered(*maintenance, count).at(who, low) > 0).astype(np.int64))
     category = np.where(mood == 2, 1, np.where(mood == 1, 2, np.where(queued, 4, 3)))  # noqa: PLR2004 - codes of STATES
     step = inv.step_at(who, low)
-    none = free > 0
+    some, held_some = free > 0, size > free
+    parts = ((slice(None), 0, size), (some, category[some], free[some]), (held_some, NONE, (size - free)[held_some]))
     return Unallocated(
-        np.concatenate([step, step[none]]), np.concatenate([who, who[none]]),
-        np.concatenate([low, low[none]]), np.concatenate([high, high[none]]),
-        np.concatenate([np.zeros(len(who), dtype=np.int64), category[none]]), np.concatenate([size, free[none]]),
-    )  # fmt: skip
+        *(np.concatenate([column[rows] for rows, _, _ in parts]) for column in (step, who, low, high)),
+        np.concatenate([np.broadcast_to(code, amount.shape) for _, code, amount in parts]),
+        np.concatenate([amount for _, _, amount in parts]),
+    )

@@ -28,7 +28,7 @@ from paydown.ledger.demand import demand_table
 from paydown.ledger.doubts import Doubts, doubts_table, without_parents
 from paydown.ledger.frame import FOREVER, Frame, Horizons
 from paydown.ledger.holdings import Holdings, Resolved, gpu_holdings, host_holdings, memory_of, tracked_capacity
-from paydown.ledger.intervals import Bools, Ints, Steps, covered, split_at_buckets, union
+from paydown.ledger.intervals import Bools, Ints, Steps, covered, split_at_buckets, sum_by, union
 from paydown.ledger.inventory import Inventory, inventory, said
 from paydown.ledger.jobs import Allocations, Attempts, allocations, attempts, effective_ends, jobs_rows
 from paydown.ledger.pooled import loose, moments, outside, pool, pool_amounts, pooled_by_bucket
@@ -77,6 +77,8 @@ class DayTables:
     demand: pa.Table
     assumed: Sampled
     """What was taken as without samples, so that whole-job figures counted: other days may prove it wrong."""
+    inside: dict[tuple[str, str], int]
+    """(node, TRES) to what is held while its capacity is reported: the `allocated` of the first identity (L2)."""
 
 
 @dataclass
@@ -103,6 +105,7 @@ class _World:
     summaries: list[tuple[str, Summary]] = field(default_factory=list)
     runs: list[tuple[str, Runs]] = field(default_factory=list)
     assumed: set[tuple[str, int, str, str]] = field(default_factory=set)
+    inside: dict[str, tuple[Ints, list[Ints]]] = field(default_factory=dict)
 
     def target(self, tres: str) -> Target:
         return Target(self.frame, self.book, tres, self.holders.of_alloc, self.allocs.node)
@@ -183,8 +186,16 @@ def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTa
         summaries_table(frame, world.inv, world.allocs, world.summaries), pools,
         doubts_table(frame, world.inv, world.doubts, world.codes),
         demand_table(frame, world.inv, world.jobs, world.allocs, holdings, hidden, world.waits, world.real),
-        frozenset(world.assumed),
+        frozenset(world.assumed), _inside(world),
     )  # fmt: skip
+
+
+def _inside(world: _World) -> dict[tuple[str, str], int]:
+    return {
+        (world.inv.nodes[node], tres): amount
+        for tres, (amounts, (nodes,)) in world.inside.items()
+        for node, amount in zip(nodes.tolist(), amounts.tolist(), strict=True)
+    }
 
 
 def _unseen(world: _World, holdings: dict[str, Holdings]) -> dict[str, NodeTime]:
@@ -255,6 +266,9 @@ def _clip(world: _World, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints
 
 def _post_free(world: _World, tres: str, found: Unallocated) -> None:
     row, bucket, low, high = _clip(world, found.start, found.end)
+    inside = found.category[row] == NONE
+    world.inside[tres] = sum_by((found.amount[row] * (high - low))[inside], found.node[row][inside])
+    row, bucket, low, high = (column[~inside] for column in (row, bucket, low, high))
     kinds = np.array([kind_code(tres, category) for category in CATEGORIES], dtype=np.int64)[found.category[row]]
     who = world.holders.label(world.inv.label[found.step[row]])
     world.book.post(who, found.node[row], bucket, kinds, found.amount[row] * (high - low))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,9 @@ Progress = Callable[[str, float | None], None]
 DERIVED_DAILY = ("entries", "daily", "runs", "summaries", "pools", "doubts", "demand")
 """The derived tables that are replaced day by day."""
 
+FACTS_NEEDED = ("gpu_samples", "host_samples", "allocations", "jobs", "nodes", "devices", "job_usage")
+"""Tables without which a day cannot be worked out again: what retention dropped of them stays posted as it is."""
+
 
 def _silent(text: str, share: float | None) -> None:
     """Show nothing."""
@@ -62,7 +65,7 @@ class Posted:
 def post(
     store: Store,
     clusters: Collection[str] | None = None,
-    days: Iterable[int] | None = None,
+    days: Iterable[date] | None = None,
     *,
     settings: LedgerSettings | None = None,
     executor: Executor | None = None,
@@ -73,7 +76,7 @@ def post(
     Args:
         store: The store.
         clusters: Which clusters; default: all.
-        days: Day numbers (0 is 1970-01-01) to post whether marked or not; default: those that are marked.
+        days: UTC days to post whether marked or not; default: those that are marked.
         settings: The ledger's settings. Days posted with others are posted again.
         executor: Where to work out days; default: here. Anything of `concurrent.futures` will do.
         progress: Told what is done.
@@ -83,11 +86,18 @@ def post(
     """
     settings = settings or LedgerSettings()
     began, clock = time.process_time(), time.perf_counter()
-    total = _Total()
+    total = Total()
+    forced = None if days is None else {_number(day) for day in days}
     with store.write(command="post") as transaction:
-        for cluster in sorted(set(transaction.base.clusters()) & set(clusters or transaction.base.clusters())):
-            work = _Cluster(transaction, cluster, settings, executor, progress)
-            work.run(None if days is None else set(days), total)
+        base = transaction.base
+        for cluster in sorted(set(base.clusters()) & set(clusters or base.clusters())):
+
+            def write(name: str, day: int, rows: pa.Table, cluster: str = cluster) -> None:
+                transaction.replace(name, cluster, [date_of(day)], rows)
+
+            work = ClusterPosting(base, cluster, settings, write, executor, progress)
+            done = work.run(forced, total)
+            clear_marks(transaction, cluster, None if forced is None else done)
         transaction.commit()
     return Posted(
         total.written, total.looked_at, total.entries, time.process_time() - began,
@@ -96,7 +106,9 @@ def post(
 
 
 @dataclass
-class _Total:
+class Total:
+    """What a posting has done so far."""
+
     written: int = 0
     looked_at: int = 0
     entries: int = 0
@@ -131,65 +143,67 @@ def _small(tables: DayTables) -> DayTables:
         for column in entries.columns
     ]
     small = pa.table(columns, names=entries.column_names)
-    return DayTables(
-        small, tables.runs, tables.summaries, tables.pools, tables.doubts, tables.demand, tables.assumed
-    )
+    return replace(tables, entries=small)
 
 
 @dataclass
-class _Cluster:
-    """Posting one cluster in one transaction."""
+class ClusterPosting:
+    """Posting one cluster from a pinned state."""
 
-    transaction: Transaction
+    base: Snapshot
     cluster: str
     settings: LedgerSettings
-    executor: Executor | None
-    progress: Progress
+    write: Callable[[str, int, pa.Table], None]
+    """Called with (derived table, day, rows) for every day of a table that is not as it stands."""
+    executor: Executor | None = None
+    progress: Progress = _silent
 
-    @property
-    def base(self) -> Snapshot:
-        return self.transaction.base
-
-    def run(self, forced: set[int] | None, total: _Total) -> None:
-        """Post what is marked (or forced) and finish the details of every day that this touches."""
+    def run(self, forced: set[int] | None, total: Total) -> set[int]:
+        """Post what is marked (or forced), finish the details of every day that this touches, and give all these days."""
         post_days, detail_days = self._wanted(forced, total)
         if not post_days and not detail_days:
-            return
-        resolved = self._resolve(post_days)
+            return set()
+        resolved = self.resolved(post_days)
         found = self._first_round(post_days, resolved, total)
         self._second_round(found, resolved, total)
         extra = self._other_days(found) - set(found.days)
-        detail_days = (detail_days | extra) & self._posted() - set(found.days)
+        detail_days = (detail_days | extra) & self.posted() - set(found.days)
         self._finish(found, detail_days, total)
-        self._clear_marks(post_days | detail_days if forced is not None else None)
+        return post_days | detail_days
 
     # ---- what to do
 
-    def _wanted(self, forced: set[int] | None, total: _Total) -> tuple[set[int], set[int]]:
+    def _wanted(self, forced: set[int] | None, total: Total) -> tuple[set[int], set[int]]:
         marked = self.base.rows("dirty", clusters=[self.cluster]).to_pylist()
         to_post = {_number(row["day"]) for row in marked if row["need"] == "post"}
         details = {_number(row["day"]) for row in marked if row["need"] == "details"}
         if forced is not None:
             to_post, details = set(forced), set()
         elif self._posted_otherwise():
-            to_post |= self._posted()
-        dropped = [self.base.dropped_before(self.cluster, name) for name in ("gpu_samples", "host_samples", "allocations")]
-        edge = max((_number(day) for day in dropped if day is not None), default=None)
-        if edge is not None:
-            # A day whose neighbour's samples are gone cannot be worked out to the integer again either.
-            gone = {day for day in to_post if day <= edge}
-            total.kept += len(gone)
-            to_post, details = to_post - gone, details | gone
-        return to_post, details - to_post
+            to_post |= self.posted()
+        gone = self.out_of_reach(FACTS_NEEDED, to_post)
+        total.kept += len(gone)
+        return to_post - gone, details | gone
 
-    def _posted(self) -> set[int]:
+    def out_of_reach(self, tables: Iterable[str], days: set[int] | None = None) -> set[int]:
+        """Give the days (of all that are posted, or of some) that cannot be worked out since facts were dropped.
+
+        The day whose neighbour's facts are gone is among them: its edges would not come out to the integer.
+        """
+        dropped = [self.base.dropped_before(self.cluster, name) for name in tables]
+        edge = max((_number(day) for day in dropped if day is not None), default=None)
+        every = self.posted() if days is None else days
+        return set() if edge is None else {day for day in every if day <= edge}
+
+    def posted(self) -> set[int]:
+        """Give the days that are posted."""
         return {_number(day) for day in self.base.rows("posted", clusters=[self.cluster]).column("day").to_pylist()}
 
     def _posted_otherwise(self) -> bool:
         made = set(self.base.rows("posted", clusters=[self.cluster]).column("settings").to_pylist())
         return bool(made - {self.settings.model_dump_json()})
 
-    def _resolve(self, days: set[int]) -> dict[Key, list[tuple[str, int]]]:
+    def resolved(self, days: set[int]) -> dict[Key, list[tuple[str, int]]]:
         """Find the devices of allocations that name none, and mark more days where that may change them."""
         if not days:
             return {}
@@ -217,7 +231,7 @@ class _Cluster:
         Their devices may come out otherwise now, and that changes all their days.
         """
         labelled = set(samples.column("job_id").unique().to_pylist())
-        posted = self._posted()
+        posted = self.posted()
         more: set[int] = set()
         for job, start, end in zip(
             wanted.column("job_id").to_pylist(), wanted.column("start_ms").to_pylist(),
@@ -237,13 +251,13 @@ class _Cluster:
 
     # ---- working out days
 
-    def _first_round(self, days: set[int], resolved: dict[Key, list[tuple[str, int]]], total: _Total) -> _Found:
+    def _first_round(self, days: set[int], resolved: dict[Key, list[tuple[str, int]]], total: Total) -> _Found:
         found = _Found()
         known = Known(resolved, self._sampled_elsewhere(days))
         self._work(found, sorted(days), known, total)
         return found
 
-    def _second_round(self, found: _Found, resolved: dict[Key, list[tuple[str, int]]], total: _Total) -> None:
+    def _second_round(self, found: _Found, resolved: dict[Key, list[tuple[str, int]]], total: Total) -> None:
         """Work days out again that took an attempt to be without samples where another day has some (L3.5)."""
         if not any(each.assumed for each in found.days.values()):
             return
@@ -259,7 +273,7 @@ class _Cluster:
         fresh = pa.table({"day": pa.array([date_of(day) for day in days], pa.date32())})
         return sampled_of(self.base.query(sql, {}, clusters=[self.cluster], tables={"fresh": fresh}))
 
-    def _work(self, found: _Found, days: list[int], known: Known, total: _Total) -> None:
+    def _work(self, found: _Found, days: list[int], known: Known, total: Total) -> None:
         done = 0
         clock = time.perf_counter()
         for stretch in self._worked_out(_stretches(days, self._workers()), known):
@@ -299,7 +313,7 @@ class _Cluster:
         moved = phase_of(runs, merged(stood)) != phase_of(runs, merged(pa.concat_tables([kept, fresh])))
         return {_number(day) for day in runs.column("day").filter(pa.array(moved)).unique().to_pylist()}
 
-    def _finish(self, found: _Found, detail_days: set[int], total: _Total) -> None:
+    def _finish(self, found: _Found, detail_days: set[int], total: Total) -> None:
         """Give every day its details, and replace in the store what differs from what stands there."""
         every = sorted({*found.days, *detail_days})
         for done, day in enumerate(every):
@@ -331,16 +345,16 @@ class _Cluster:
         held = pa.table({"job_id": pa.chunked_array([pc.drop_null(each) for each in both])})
         return self._query("SELECT * FROM jobs SEMI JOIN held USING (job_id)", "jobs", {}, {"held": held})
 
-    def _replace(self, day: int, entries: pa.Table, tables: DayTables | None, total: _Total) -> None:
+    def _replace(self, day: int, entries: pa.Table, tables: DayTables | None, total: Total) -> None:
         fresh = {"entries": entries, "daily": daily_table(entries)}
         if tables is not None:
             fresh |= {name: getattr(tables, name) for name in ("runs", "summaries", "pools", "doubts", "demand")}
         changed = {name: rows for name, rows in fresh.items() if not self._stands(name, day, rows)}
         for name, rows in changed.items():
-            self.transaction.replace(name, self.cluster, [date_of(day)], rows)
+            self.write(name, day, rows)
         posted = self._posted_row(day)
         if tables is not None and not self._stands("posted", day, posted):
-            self.transaction.replace("posted", self.cluster, [date_of(day)], posted)
+            self.write("posted", day, posted)
         total.written += bool(changed)
         total.entries += len(entries) if "entries" in changed else 0
 
@@ -361,20 +375,16 @@ class _Cluster:
         }  # fmt: skip
         return pa.Table.from_pylist([row], schema=POSTED.arrow)
 
-    def _marks(self) -> pa.Table:
-        """Give the marks as this transaction has them by now."""
-        staged = self.transaction.staged("dirty")
-        return staged.read(staged.in_order())
 
-    def _clear_marks(self, done: set[int] | None) -> None:
-        """Forget the marks of the days that were done (None: of all of this cluster)."""
-        marks = self._marks()
-        own = np.array([name == self.cluster for name in marks.column("cluster").to_pylist()], dtype=bool)
-        if done is not None:
-            own &= np.array([_number(day) in done for day in marks.column("day").to_pylist()], dtype=bool)
-        if own.any():
-            rows = marks.filter(pa.array(~own)).select(META["dirty"].names)
-            self.transaction.overwrite("dirty", rows)
+def clear_marks(transaction: Transaction, cluster: str, done: set[int] | None) -> None:
+    """Forget the marks of the days that were done (None: of all of the cluster)."""
+    staged = transaction.staged("dirty")
+    marks = staged.read(staged.in_order())
+    own = np.array([name == cluster for name in marks.column("cluster").to_pylist()], dtype=bool)
+    if done is not None:
+        own &= np.array([_number(day) in done for day in marks.column("day").to_pylist()], dtype=bool)
+    if own.any():
+        transaction.overwrite("dirty", marks.filter(pa.array(~own)).select(META["dirty"].names))
 
 
 def _number(day: date) -> int:
