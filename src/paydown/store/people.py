@@ -32,7 +32,7 @@ def keys_for(tx: Transaction, names: Iterable[str], cluster: str) -> dict[str, s
     What is a person key already (of facts that a store exported) stays as it is.
     """
     wanted = set(names)
-    known = {name: name for name in wanted if _KEY.fullmatch(name)}
+    known = {name: name for name in wanted if is_key(name)}
     for row in sorted(_users(tx), key=lambda row: row["cluster"] is not None):
         if row["name"] in wanted and row["cluster"] in {None, cluster}:
             known[row["name"]] = row["person"]
@@ -48,6 +48,11 @@ def keys_for(tx: Transaction, names: Iterable[str], cluster: str) -> dict[str, s
 def new_key() -> str:
     """Make a person key: random, so that it tells nothing of the name."""
     return f"p_{secrets.token_hex(8)}"
+
+
+def is_key(name: str) -> bool:
+    """Tell whether a text is a person key already."""
+    return _KEY.fullmatch(name) is not None
 
 
 def _users(tx: Transaction) -> list[dict[str, Any]]:
