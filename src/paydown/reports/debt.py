@@ -1,7 +1,5 @@
 """The computational debt of clusters: what is paid for and does not compute, in hours, equivalent GPUs and shares.
 
-## What it answers
-
 Where the capacity goes that does not end in computation, never as one ratio alone:
 
 - **not held**: nobody held it (idle, blocked, down, planned_down), as hours and as a share of the capacity reported;
@@ -44,9 +42,9 @@ from typing import TYPE_CHECKING
 from paydown.model.units import MS_PER_HOUR, TRES
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
-from paydown.reports.parts.balance import balance, exactly, hours
-from paydown.reports.parts.cuts import SHARED, Cut, chosen
-from paydown.reports.parts.debt_columns import columns
+from paydown.reports.parts.balance import IS_INDEBTED, balance, exactly, hours
+from paydown.reports.parts.cuts import SHARED, Cut, chosen, overlaps
+from paydown.reports.parts.debt_columns import COLUMNS, columns
 from paydown.reports.parts.debt_headline import headline
 from paydown.reports.parts.earlier import Earlier, earlier
 from paydown.reports.parts.filters import GONE, headline_tres, ledger_filters
@@ -61,9 +59,6 @@ if TYPE_CHECKING:
 
     from paydown.reports.parts.postings import Filters
     from paydown.store.snapshot import Snapshot
-
-INDEBTED = "tres IN ('gpu', 'cpu')"
-"""The TRES of which debt is counted (docs/spec/ledger.md, section 2)."""
 
 SQL = """{balance},
 debts AS (SELECT *, CASE WHEN {indebted} THEN inactive + underused END AS debt FROM balance),
@@ -106,7 +101,7 @@ def run(snapshot: Snapshot, asked: LedgerParameters) -> Answer:
     compared = earlier(scope, cuts, {**filters, "tres": tres})
     rows = _rows(scope, cuts, {**filters, "tres": tres}, compared)
     held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
-    notes = [*scope.notes, *beside.notes, *compared.notes, *([GONE] * held_alone)]
+    notes = [*scope.notes, *beside.notes, *compared.notes, *([GONE] * held_alone), *overlaps(cuts)]
     found = answer("debt", scope, asked, columns(cuts, exact=asked.exact), rows, coverage=beside.coverage, notes=notes)
     return headline(found, [beside.totals[name] for name in tres if name in beside.totals])
 
@@ -116,7 +111,7 @@ def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, compared: Earlier
     keys = ", ".join(quoted(name) for name in dict.fromkeys([*(cut.name for cut in cuts), "tres"]))
     text = SQL.format(
         balance=balance(scope, statement, cuts, filters),
-        indebted=INDEBTED,
+        indebted=IS_INDEBTED,
         before=compared.sql,
         join=compared.join,
         keys=keys,
@@ -141,6 +136,8 @@ def _order(cuts: Sequence[Cut]) -> str:
     place = f"list_position([{', '.join(repr(name) for name in TRES)}], tres)"
     return ", ".join([*times, place, "debt DESC NULLS LAST", *rest])
 
+
+__all__ = ["COLUMNS", "REPORT", "run"]
 
 REPORT = Report(
     name="debt",

@@ -1,7 +1,5 @@
 """The accountant's view of the ledger: how much of each TRES stands in each category, cut by anything.
 
-## What it answers
-
 Where every unit of capacity went. The categories are a closed set (docs/spec/ledger.md, section 2). To the integer,
 `reported = down + planned_down + idle + blocked + allocated`, and
 `allocated = used + inactive + underused + unobserved`. The line `allocated` is the sum of its four parts;
@@ -43,7 +41,7 @@ from paydown.model.units import TRES
 from paydown.reports.interface import Answer, Need, OutColumn, Report
 from paydown.reports.parts.answers import answer
 from paydown.reports.parts.balance import cells, exactly, hours
-from paydown.reports.parts.cuts import CUTS, Cut, chosen
+from paydown.reports.parts.cuts import CUTS, Cut, chosen, overlaps
 from paydown.reports.parts.filters import ledger_filters
 from paydown.reports.parts.known import known
 from paydown.reports.parts.parameters import LedgerParameters
@@ -95,7 +93,7 @@ def run(snapshot: Snapshot, asked: LedgerQuestion) -> Answer:
     beside = known(scope, filters, asked.tres)
     return answer(
         "ledger", scope, asked, _columns(shown, exact=asked.exact), rows, coverage=beside.coverage,
-        notes=[*scope.notes, *beside.notes, *_overlap(cuts)],
+        notes=[*scope.notes, *beside.notes, *overlaps(cuts)],
     )  # fmt: skip
 
 
@@ -132,18 +130,15 @@ def _order(cut: Cut) -> str:
     return f"{quoted(cut.name)} NULLS LAST"
 
 
-def _overlap(cuts: Sequence[Cut]) -> list[str]:
-    overlaps = any(cut.name == "node_partition" for cut in cuts)
-    return ["Nodes of several partitions count in each of them: these rows overlap, never total them."] * overlaps
+COLUMNS = (
+    OutColumn("hours", "GPU-hours, core-hours or GiB-hours", "How much, by the row's TRES.", "number"),
+    OutColumn("amount", "milli-GPU x ms, milli-CPU x ms or MiB x ms", "With --exact: how much, to the unit.", "number"),
+)
+"""What stands after the cuts."""
 
 
 def _columns(cuts: Sequence[Cut], *, exact: bool) -> list[OutColumn]:
-    columns = [cut.column for cut in cuts]
-    columns.append(OutColumn("hours", "GPU-hours, core-hours or GiB-hours", "How much, by the row's TRES.", "number"))
-    if exact:
-        unit = "milli-GPU x ms, milli-CPU x ms or MiB x ms"
-        columns.append(OutColumn("amount", unit, "How much, exactly, as the ledger holds it.", "number"))
-    return columns
+    return [*(cut.column for cut in cuts), *COLUMNS[: 2 if exact else 1]]
 
 
 REPORT = Report(

@@ -1,7 +1,5 @@
 """Capacity, allocation and use over time: the grey, the yellow and the green, and every category between them.
 
-## What it answers
-
 How much capacity there was, how much of it was held and how much of that was used, bucket by bucket, and where the
 gaps went: idle, blocked, down and planned_down between capacity and allocation; inactive, underused and unobserved
 between allocation and use.
@@ -32,63 +30,24 @@ only holders have, capacity is null.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from paydown.model.units import MS_PER_DAY, MS_PER_HOUR, TRES
-from paydown.reports.interface import Answer, Need, OutColumn, Report
+from paydown.model.units import TRES
+from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
-from paydown.reports.parts.balance import balance, exactly, hours
-from paydown.reports.parts.cuts import CUTS, SHARED, Cut, chosen
+from paydown.reports.parts.curve import COLUMNS, Step, columns, curve, step_of
+from paydown.reports.parts.cuts import CUTS, SHARED, chosen, overlaps
 from paydown.reports.parts.filters import GONE, headline_tres, ledger_filters
 from paydown.reports.parts.known import known
 from paydown.reports.parts.parameters import LedgerParameters
-from paydown.reports.parts.scope import Scope, scope_of
-from paydown.reports.parts.slots import slot_cut, slots
-from paydown.reports.parts.statement import Statement, quoted
+from paydown.reports.parts.scope import scope_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from paydown.reports.parts.postings import Filters
     from paydown.store.snapshot import Snapshot
 
-Step = Literal["auto", "5min", "1h", "1d"]
-
-FINEST_UP_TO_MS = MS_PER_DAY
-HOURLY_UP_TO_MS = 31 * MS_PER_DAY
-
-FIGURES = (
-    "reported", "allocated", "used", "not_held", "idle", "blocked", "down", "planned_down", "inactive", "underused",
-    "unobserved", "lost", "overcommitted",
-)  # fmt: skip
-"""The amounts shown, in the order of the columns; `reported` is shown as capacity."""
-
-HELD = ("allocated", "used", "inactive", "underused", "unobserved", "lost", "overcommitted")
-"""What is zero in a bucket without postings over which a source states what is held."""
-
-_NOTHING = "b.tres IS NULL AND s.stated AND t.tres IN ({tracked})"
-
-FILLED = f"""rows AS (
-    SELECT s.slot, t.tres,
-        {", ".join(f"CASE WHEN {_NOTHING} THEN 0 ELSE b.{name} END AS {name}" for name in HELD)},
-        {", ".join(f"b.{name}" for name in FIGURES if name not in HELD)}
-    FROM slots s CROSS JOIN (SELECT unnest({{tres}}) AS tres) t
-    LEFT JOIN balance b ON b.slot = s.slot AND b.tres = t.tres
-)"""
-"""Every bucket of the window, whether anything was posted in it or not."""
-
-SQL = """{balance},
-{rows}
-SELECT s.start_ms AS bucket, s.end_ms AS bucket_end, {keys}
-    {means},
-    {sums},
-    {amounts}
-FROM rows r JOIN slots s ON s.slot = r.slot
-ORDER BY {order}
-"""
+__all__ = ["COLUMNS", "REPORT", "TimelineQuestion", "run"]
 
 
 class TimelineQuestion(LedgerParameters):
@@ -104,97 +63,19 @@ def run(snapshot: Snapshot, asked: TimelineQuestion) -> Answer:
     tres = headline_tres(scope, filters, asked.tres)
     cuts = chosen(asked.by, [name for name in SHARED if not CUTS[name].unit])
     beside = known(scope, filters, tres)
-    step = _step(scope, asked.bucket)
-    rows = _rows(scope, cuts, {**filters, "tres": tres}, step, [n for n in TRES if n in beside.totals])
+    step = step_of(scope.window, asked.bucket)
+    rows = curve(scope, cuts, {**filters, "tres": tres}, step, [n for n in TRES if n in beside.totals])
     held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
-    notes = [*scope.notes, *beside.notes, *([GONE] * held_alone), f"Buckets of {step}; means are over the time known."]
+    notes = [
+        *scope.notes,
+        *beside.notes,
+        *([GONE] * held_alone),
+        *overlaps(cuts),
+        f"Buckets of {step}; means are over the time known.",
+    ]
     return answer(
-        "timeline", scope, asked, _columns(cuts, exact=asked.exact), rows, coverage=beside.coverage, notes=notes
+        "timeline", scope, asked, columns(cuts, exact=asked.exact), rows, coverage=beside.coverage, notes=notes
     )
-
-
-def _step(scope: Scope, asked: Step) -> str:
-    if asked != "auto":
-        return asked
-    length = scope.window.length_ms
-    return "5min" if length <= FINEST_UP_TO_MS else "1h" if length <= HOURLY_UP_TO_MS else "1d"
-
-
-def _filled(tres: str, tracked: Sequence[str]) -> str:
-    """Nothing posted means nothing held only of a TRES of which something is: another may not be tracked at all."""
-    return FILLED.format(tres=tres, tracked=", ".join(f"'{name}'" for name in tracked) or "NULL")
-
-
-def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, step: str, tracked: Sequence[str]) -> pa.Table:
-    statement = Statement()
-    statement.tables["slots"] = slots(scope, step)
-    names = [quoted(cut.name) for cut in cuts if cut.name != "tres"]
-    tres = statement.bind([name for name in TRES if name in filters["tres"]])
-    text = SQL.format(
-        balance=balance(scope, statement, [slot_cut(step), *cuts], filters),
-        rows="rows AS (SELECT * FROM balance)" if names else _filled(tres, tracked),
-        keys="".join(f"{name}, " for name in [*names, "tres"]),
-        means=",\n    ".join(f"{hours(name)} / (known_ms / {float(MS_PER_HOUR)}) AS {name}" for name in FIGURES),
-        sums=",\n    ".join(f"{hours(name)} AS {name}_hours" for name in FIGURES),
-        amounts=",\n    ".join(f"{exactly(name)} AS {name}_amount" for name in FIGURES),
-        order=", ".join(["s.start_ms", f"list_position({tres}, tres)", *(f"{name} NULLS LAST" for name in names)]),
-    )
-    found = scope.query(text, statement, scope.window)
-    return found.rename_columns({"reported": "capacity", "reported_hours": "capacity_hours"})
-
-
-_ROLES = {
-    "capacity": "capacity",
-    "allocated": "allocation",
-    "used": "utilization",
-    "inactive": "debt",
-    "underused": "debt",
-}
-_SAYS = {
-    "capacity": "The capacity that the inventory lists, down included",
-    "allocated": "What was held",
-    "used": "What was used",
-    "not_held": "What nobody held: idle + blocked + down + planned_down",
-    "idle": "Not held, and nobody who may use it waited",
-    "blocked": "Not held while jobs that may use it waited",
-    "down": "Not held: the node was down",
-    "planned_down": "Not held: drained or in maintenance",
-    "inactive": "Held, and quiet for at least the inactivity span",
-    "underused": "Held and active, the part above the use",
-    "unobserved": "Held, and no sample covers it",
-    "lost": "The part of the use by attempts that failed, were preempted or requeued",
-    "overcommitted": "Held beyond the capacity; in no other category",
-}
-
-
-def _columns(cuts: Sequence[Cut], *, exact: bool) -> list[OutColumn]:
-    first = [
-        OutColumn("bucket", "UTC", "The start of the bucket.", "instant"),
-        OutColumn("bucket_end", "UTC", "Its end.", "instant", minor=True),
-        *(cut.column for cut in dict.fromkeys([*cuts, CUTS["tres"]])),
-    ]
-    means = [
-        OutColumn(
-            name, "GPUs, cores or GiB", f"{says}; mean, weighted by time.", _ROLES.get(name, "number"), name in _MINOR
-        )
-        for name, says in _SAYS.items()
-    ]
-    sums = [
-        OutColumn(f"{name}_hours", "GPU-hours, core-hours or GiB-hours", f"{says}; sum.", "number", minor=True)
-        for name, says in _SAYS.items()
-    ]
-    return [*first, *means, *sums, *(_amounts() if exact else ())]
-
-
-_MINOR = {"lost", "overcommitted", "down", "planned_down", "idle", "blocked"}
-
-
-def _amounts() -> list[OutColumn]:
-    unit = "milli-GPU x ms, milli-CPU x ms or MiB x ms"
-    return [
-        OutColumn(f"{name}_amount", unit, f"{name} as the exact integer of the ledger.", "number", minor=True)
-        for name in FIGURES
-    ]
 
 
 REPORT = Report(

@@ -1,7 +1,5 @@
 """Accounting: how many jobs started and ended, what they held, how long they waited, and the energy of the GPUs.
 
-## What it answers
-
 The figures of an accounting report, from jobs and allocations alone: no inventory and no measurement is needed, and
 nothing must be posted. A job counts once for each attempt that held a node.
 
@@ -138,7 +136,9 @@ def run(snapshot: Snapshot, asked: UsageQuestion) -> Answer:
     rows = _unsaid(rows, missing)
     notes = [scope.zone_note, *(_WITHOUT[table] for table in missing), *_untracked(rows)]
     coverage = {"tables": {table: table not in missing for table in _WITHOUT}}
-    found = answer("usage", scope, asked, _columns(cuts, by_job=by_job), rows, coverage=coverage, notes=notes)
+    found = answer(
+        "usage", scope, asked, [*(cut.column for cut in cuts), *COLUMNS], rows, coverage=coverage, notes=notes
+    )
     return replace(found, window=scope.asked)
 
 
@@ -205,25 +205,35 @@ def _order(cuts: Sequence[Cut]) -> str:
     return ", ".join([*times, "gpu_hours DESC NULLS LAST", "node_hours DESC NULLS LAST", *names])
 
 
-def _columns(cuts: Sequence[Cut], *, by_job: bool) -> list[OutColumn]:
-    energy_of = "samples labelled with the row's jobs" if by_job else "all sampled GPUs, held or not"
-    part = "of the GPU time held" if by_job else "of the time that samples describe"
-    wait = "start - submit of the attempts that ended in the window"
-    return [
-        *(cut.column for cut in cuts),
-        OutColumn("jobs_started", "jobs", "Attempts that held a node and started in the window.", "number"),
-        OutColumn("jobs_ended", "jobs", "Attempts that held a node and ended in the window.", "number"),
-        OutColumn("cpu_hours", "core-hours", "CPUs held, clipped to the window.", "allocation"),
-        OutColumn("gpu_hours", "GPU-hours", "GPUs held, clipped to the window.", "allocation"),
-        OutColumn("node_hours", "node-hours", "Time on nodes, clipped; shared nodes count once a job.", "number"),
-        OutColumn("wall_hours", "hours", "Time from the first to the last moment of holding, clipped.", "number"),
-        OutColumn("wait_mean_hours", "hours", f"Plain mean over {wait}; every attempt weighs the same.", "number"),
-        OutColumn("wait_p50_hours", "hours", f"Median of {wait}.", "number"),
-        OutColumn("wait_p90_hours", "hours", f"90th percentile (interpolated) of {wait}.", "number"),
-        OutColumn("energy_kwh", "kWh", f"Energy of {energy_of}, where power or energy is known.", "number"),
-        OutColumn("energy_share", "share", f"How much {part} has known power: what energy_kwh speaks for.", "share"),
-        OutColumn("cpu_unknown_node_hours", "node-hours", "Time on nodes left out of cpu_hours.", "number", minor=True),
-    ]
+_WAIT = "start - submit of the attempts that ended in the window"
+
+COLUMNS = (
+    OutColumn("jobs_started", "jobs", "Attempts that held a node and started in the window.", "number"),
+    OutColumn("jobs_ended", "jobs", "Attempts that held a node and ended in the window.", "number"),
+    OutColumn("cpu_hours", "core-hours", "CPUs held, clipped to the window.", "allocation"),
+    OutColumn("gpu_hours", "GPU-hours", "GPUs held, clipped to the window.", "allocation"),
+    OutColumn("node_hours", "node-hours", "Time on nodes, clipped; shared nodes count once a job.", "number"),
+    OutColumn("wall_hours", "hours", "Time from the first to the last moment of holding, clipped.", "number"),
+    OutColumn("wait_mean_hours", "hours", f"Plain mean over {_WAIT}; every attempt weighs the same.", "number"),
+    OutColumn("wait_p50_hours", "hours", f"Median of {_WAIT}.", "number"),
+    OutColumn("wait_p90_hours", "hours", f"90th percentile (interpolated) of {_WAIT}.", "number"),
+    OutColumn(
+        "energy_kwh",
+        "kWh",
+        "Energy of all sampled GPUs, held or not, where it is known; cut or filtered by what only jobs have: of the "
+        "samples labelled with them.",
+        "number",
+    ),
+    OutColumn(
+        "energy_share",
+        "share",
+        "What energy_kwh speaks for: of the time that samples describe, the part with known power; cut or filtered by "
+        "what only jobs have: of the GPU time held.",
+        "share",
+    ),
+    OutColumn("cpu_unknown_node_hours", "node-hours", "Time on nodes left out of cpu_hours.", "number", minor=True),
+)
+"""The figures of a row; before them stand the cuts."""
 
 
 REPORT = Report(

@@ -58,3 +58,8 @@ def answer(
     shown = shaped(rows, columns, scope)
     known = {**(coverage or {}), "rows": shown.num_rows}
     return Answer(name, scope.window, tuple(columns), ordered(shown, asked), known, tuple(dict.fromkeys(notes)))
+
+
+def table(name: str, scope: Scope, columns: Sequence[OutColumn], rows: pa.Table) -> Answer:
+    """Make a further table of an answer, whole and in its own order."""
+    return Answer(name, scope.window, tuple(columns), shaped(rows, columns, scope))

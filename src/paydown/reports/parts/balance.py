@@ -21,6 +21,12 @@ AMOUNTS = (
 )  # fmt: skip
 """The columns of a balance: exact amounts."""
 
+INDEBTED = ("gpu", "cpu")
+"""The TRES of which debt is counted (docs/spec/ledger.md, section 2)."""
+
+IS_INDEBTED = f"tres IN ({', '.join(repr(name) for name in INDEBTED)})"
+"""The same as a condition on a row."""
+
 _NOT_FREE = ", ".join(f"'{name}'" for name in (*ALLOCATED, "overcommitted"))
 
 

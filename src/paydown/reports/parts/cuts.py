@@ -98,3 +98,9 @@ def chosen(by: Sequence[str], allowed: Sequence[str]) -> tuple[Cut, ...]:
         if name not in allowed:
             raise UsageError(f"--by {name} is not a column to cut by here{nearest(name, allowed)}")
     return tuple(CUTS[name] for name in dict.fromkeys(by))
+
+
+def overlaps(cuts: Sequence[Cut]) -> list[str]:
+    """Say so where the rows of some cuts overlap."""
+    found = any(cut.name == "node_partition" for cut in cuts)
+    return ["Nodes of several partitions count in each of them: these rows overlap, never total them."] * found

@@ -12,7 +12,7 @@ UNIT = "milli-GPU x ms or milli-CPU x ms"
 
 _HELD = "of what was held, weighted by hours"
 
-_ALL = (
+COLUMNS = (
     OutColumn("debt_hours", HOURS, "Computational debt: inactive + underused. Null for memories.", "debt"),
     OutColumn("debt_share", "share", f"Debt: the part {_HELD}.", "share"),
     OutColumn(
@@ -44,6 +44,7 @@ _ALL = (
     OutColumn("inactive_share", "share", f"Inactive: the part {_HELD}.", "share", minor=True),
     OutColumn("underused_share", "share", f"Underused: the part {_HELD}.", "share", minor=True),
 )
+"""The figures of a row; before them stand the cuts and the TRES, after them with --exact the integers behind them."""
 
 EXACT = (
     "reported", "not_held", "idle", "blocked", "down", "planned_down", "allocated", "used", "lost", "inactive",
@@ -59,4 +60,4 @@ def columns(cuts: Sequence[Cut], *, exact: bool) -> list[OutColumn]:
         OutColumn(f"{name}_amount", UNIT, f"{name}_hours as the exact integer of the ledger.", "number", minor=True)
         for name in EXACT
     ]
-    return [*(cut.column for cut in keys), *_ALL, *(amounts if exact else ())]
+    return [*(cut.column for cut in keys), *COLUMNS, *(amounts if exact else ())]

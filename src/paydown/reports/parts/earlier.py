@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paydown.model.units import BUCKET_MS
 from paydown.model.window import Window
-from paydown.reports.parts.balance import balance
+from paydown.reports.parts.balance import IS_INDEBTED, balance
 from paydown.reports.parts.cuts import Cut
 from paydown.reports.parts.lengths import finest
 from paydown.reports.parts.scope import Scope, said
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paydown.reports.parts.postings import Filters
 
 EARLIER = """{balance}
-SELECT {keys}, CASE WHEN tres IN ('gpu', 'cpu') THEN inactive + underused END AS debt FROM balance
+SELECT {keys}, CASE WHEN {indebted} THEN inactive + underused END AS debt FROM balance
 """
 
 _PREVIOUS = {
@@ -69,7 +69,7 @@ def _window_before(scope: Scope, cuts: Sequence[Cut], filters: Filters) -> Earli
     """Nothing held in a covered window is a debt of zero."""
     statement = Statement()
     keys = _keys(cuts)
-    sql = EARLIER.format(balance=balance(scope, statement, cuts, filters), keys=", ".join(keys))
+    sql = EARLIER.format(indebted=IS_INDEBTED, balance=balance(scope, statement, cuts, filters), keys=", ".join(keys))
     found = scope.query(sql, statement, scope.window)
     on = " AND ".join(f"e.{key} IS NOT DISTINCT FROM d.{key}" for key in keys)
     zero = "CASE WHEN d.debt IS NOT NULL AND e.tres IS NULL THEN 0 ELSE e.debt END"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from paydown.reports.parts.scope import Scope
@@ -13,17 +14,17 @@ if TYPE_CHECKING:
 
 HELD = """
 held AS (
-    SELECT cluster, job_id, attempt, node, gpu_milli, cpu_milli, memory_mib, start_ms,
+    SELECT cluster, job_id, attempt, node, gpu_milli, gpus, cpu_milli, memory_mib, start_ms,
         least(coalesce(own_end_ms, open_ms), job_end_ms, last_ms, next_ms) AS end_ms
     FROM (
-        SELECT a.cluster, a.job_id, a.attempt, a.node, a.gpu_milli, a.cpu_milli, a.memory_mib,
+        SELECT a.cluster, a.job_id, a.attempt, a.node, a.gpu_milli, a.gpus, a.cpu_milli, a.memory_mib,
             epoch_ms(a.start) AS start_ms, epoch_ms(a."end") AS own_end_ms, epoch_ms(j."end") AS job_end_ms,
             h.open_ms, h.last_ms, lead(epoch_ms(a.start)) OVER (
                 PARTITION BY a.cluster, a.job_id, a.attempt, a.node ORDER BY a.start
             ) AS next_ms
         FROM allocations a JOIN horizons h ON h.cluster = a.cluster
         LEFT JOIN jobs j ON j.cluster = a.cluster AND j.job_id = a.job_id AND j.attempt = a.attempt
-        WHERE epoch_ms(a.start) <= {end}
+        WHERE epoch_ms(a.start) <= {end} {kept}
     ) WHERE coalesce(own_end_ms, open_ms) >= {start}
 )"""
 """Allocations that may touch a window. An allocation ends at the earliest of its own end (open: the horizon of
@@ -31,10 +32,11 @@ allocation), its job's end, the start of the next row of the same attempt and no
 (docs/spec/ledger.md, section 1.4)."""
 
 
-def held(scope: Scope, statement: Statement) -> str:
-    """Give the named subquery `held` over a scope's window as asked for."""
+def held(scope: Scope, statement: Statement, jobs: Sequence[object] = ()) -> str:
+    """Give the named subquery `held` over a scope's window as asked for; of some jobs alone where any are given."""
     statement.tables["horizons"] = horizons(scope)
-    return HELD.format(start=statement.bind(scope.asked.start_ms), end=statement.bind(scope.asked.end_ms))
+    kept = f"AND {statement.one_of('a.job_id', jobs)}" if jobs else ""
+    return HELD.format(start=statement.bind(scope.asked.start_ms), end=statement.bind(scope.asked.end_ms), kept=kept)
 
 
 def horizons(scope: Scope) -> pa.Table:

@@ -156,4 +156,7 @@ def _pairs(made: dict[str, Any]) -> str:
 
 def _dirty(scope: Scope) -> list[str]:
     days = _days(scope, DIRTY)[0]["days"]
-    return [f"{days} days of this window have facts that are not posted yet: run paydown post."] if days else []
+    if not days:
+        return []
+    said = "1 day of this window has" if days == 1 else f"{days} days of this window have"
+    return [f"{said} facts that are not posted yet: run paydown post."]
