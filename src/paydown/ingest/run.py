@@ -24,7 +24,9 @@ from paydown.model.rows import normalise, row_text
 from paydown.model.window import to_ms
 
 if TYPE_CHECKING:
-    from paydown.store.store import Store, Transaction, Upserted
+    from paydown.store.store import Store
+    from paydown.store.transaction import Transaction
+    from paydown.store.upsert import Upserted
 
 BUFFER_BYTES = 1 << 28
 """How much is held back at most, so that many small batches make one upsert."""
@@ -108,7 +110,7 @@ class _Ingest:
     def __init__(self, transaction: Transaction, source: str) -> None:
         self.transaction = transaction
         self.source = source
-        self.people = People(transaction.base.rows("identities"))
+        self.people = People(transaction)
         self.rejects = Rejects()
         self.reach = Reach()
         self.vouches: list[Vouch] = []
@@ -133,15 +135,14 @@ class _Ingest:
         clean = normalise(table, batch.rows, batch.origin)
         for reject in clean.rejects:
             self.rejects.add(reject)
-        rows = self.people.hide(table.name, clean.rows)
-        self.reach.note(table, rows)
-        self.counts["rows"][table.name] += len(rows)
-        self._hold(table.name, self._traced(rows, batch.origin))
+        self.reach.note(table, clean.rows)
+        self.counts["rows"][table.name] += len(clean.rows)
+        self._hold(table.name, self._traced(clean.rows, batch.origin))
 
     def _traced(self, rows: pa.Table, origin: str) -> pa.Table:
         """Pack each row's origin and line into one number, so that a conflict can name them."""
         packed = self.origins.setdefault(origin, len(self.origins)) << _LINES
-        lines = rows[LINE].fill_null(0) if LINE in rows.column_names else pa.array([0] * len(rows), pa.int64())
+        lines = rows[LINE].fill_null(0) if LINE in rows.column_names else pa.repeat(0, len(rows))
         plain = rows.drop_columns([LINE]) if LINE in rows.column_names else rows
         return plain.append_column(LINE, pc.add(lines, packed))
 
@@ -155,8 +156,8 @@ class _Ingest:
             self._write_held()
 
     def _write_held(self) -> None:
-        for table, held in self.held.items():
-            self._upsert(table, pa.concat_tables(held.parts))
+        for table in sorted(self.held, key=lambda table: table != "identities"):
+            self._upsert(table, self.people.hide(table, pa.concat_tables(self.held[table].parts)))
         self.held = {}
 
     def _upsert(self, table: str, rows: pa.Table) -> None:
@@ -182,9 +183,6 @@ class _Ingest:
     def finish(self, now_ms: int, *, strict: bool) -> Ingested:
         """Write what is left: rows, people, sources, rejects, and which days are to be posted."""
         self._write_held()
-        met = self.people.take_met()
-        if len(met):
-            self._upsert("identities", met)
         if strict and self.rejects.by_reason:
             raise RejectsError(f"Nothing was kept: {said(self.rejects.by_reason)}. Mend them, or leave out --strict.")
         base = self.transaction.base
