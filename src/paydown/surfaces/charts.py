@@ -40,6 +40,9 @@ BETWEEN = {
 UNITS = {"gpu": "GPUs", "gpu_memory": "GPU memory, GiB", "cpu": "cores", "memory": "memory, GiB"}
 """What the axis of each TRES counts."""
 
+CLOCK = {"minutes": "%H:%M", "hours": "%H:%M", "date": "%b %d", "day": "%b %d", "week": "%b %d", "month": "%b %Y"}
+"""How the axis writes times: the 24-hour clock, and days with their month."""
+
 DRAW = """
 document.querySelectorAll("script[data-draw]").forEach((data) => {
   vegaEmbed("#" + data.dataset.draw, JSON.parse(data.textContent), {actions: false, renderer: "svg"});
@@ -108,7 +111,7 @@ def wall(moment: datetime, zone: ZoneInfo) -> int:
 
 
 def _x(zone: ZoneInfo | None = None) -> Spec:
-    axis = {} if zone is None else {"axis": {"grid": False, "title": f"time ({zone.key})"}}
+    axis = {} if zone is None else {"axis": {"grid": False, "title": f"time ({zone.key})", "format": CLOCK}}
     return {"field": "time", "type": "temporal", "scale": {"type": "utc"}, **axis}
 
 

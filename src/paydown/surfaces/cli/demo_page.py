@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from paydown.surfaces import charts
@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from paydown.reports.interface import Answer
     from paydown.surfaces.formats.layout import Layout
 
-UNITS = {"gpu": "GPU-hours", "cpu": "core-hours"}
-"""The hours of the TRES that are shown."""
+UNITS = {"gpu": ("GPUs", "GPU-hours"), "cpu": ("CPU cores", "core-hours")}
+"""What is shown of a cluster, and in which hours."""
+
+DEBTOR = ("user", "account", "debt_hours", "debt_share", "inactive_hours", "underused_hours", "allocated_hours")
+"""The columns of the debtors' table."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,9 @@ class Shown:
     """The picture's figures."""
 
 
-def headline(shown: Shown) -> list[tuple[str, str]]:
-    """Give the headline: what is told of each TRES, as a name and a sentence."""
-    lines = []
-    for row in shown.debt.rows.to_pylist():
-        unit = UNITS[row["tres"]]
-        lines += [(f"{row['tres']} {name}", told) for name, told in _told(row, unit)]
-    return lines
+def headline(shown: Shown) -> dict[str, list[tuple[str, str]]]:
+    """Give the headline: for each TRES what is told of it, as a name and a sentence."""
+    return {row["tres"]: list(_told(row, UNITS[row["tres"]][1])) for row in shown.debt.rows.to_pylist()}
 
 
 def _told(row: dict[str, Any], unit: str) -> Iterator[tuple[str, str]]:
@@ -70,17 +69,26 @@ def _body(shown: Shown, layout: Layout, following: Sequence[str]) -> Iterator[st
     window = shown.debt.window
     yield "<h1>Capacity, allocation, utilization</h1>\n"
     yield f'<p class="dim">A synthetic cluster, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}.</p>\n'
-    yield '<div class="wide"><table><tbody>\n'
-    for name, told in headline(shown):
-        yield f'<tr><th scope="row">{safe(name)}</th><td>{safe(told)}</td></tr>\n'
-    yield "</tbody></table></div>\n"
-    for place, (spec, told) in enumerate(charts.charts_of(shown.timeline, layout.zone)):
-        yield f"<h2>{safe(told)}</h2>\n"
-        yield picture(spec, place, told)
+    pictures = dict(zip(_order(shown.timeline), charts.charts_of(shown.timeline, layout.zone), strict=True))
+    for place, (tres, lines) in enumerate(headline(shown).items()):
+        yield f"<h2>{UNITS[tres][0]}</h2>\n" + '<div class="wide"><table><tbody>\n'
+        yield from (f'<tr><th scope="row">{safe(name)}</th><td>{safe(told)}</td></tr>\n' for name, told in lines)
+        yield "</tbody></table></div>\n"
+        if tres in pictures:
+            yield picture(pictures[tres][0], place, pictures[tres][1])
     yield "<h2>The largest debtors</h2>\n"
-    yield from table(shown.debtors, layout)
+    yield from table(_chosen(shown.debtors, DEBTOR), layout)
     yield from noted(tuple(dict.fromkeys((*shown.debt.notes, *shown.debtors.notes))))
     yield "<h2>Next</h2>\n<pre>" + safe_lines(following) + "</pre>\n"
+
+
+def _order(timeline: Answer) -> list[str]:
+    return list(dict.fromkeys(timeline.rows["tres"].to_pylist()))
+
+
+def _chosen(answer: Answer, names: Sequence[str]) -> Answer:
+    columns = tuple(column for column in answer.columns if column.name in names)
+    return replace(answer, columns=columns, rows=answer.rows.select([column.name for column in columns]))
 
 
 def safe_lines(lines: Sequence[str]) -> str:

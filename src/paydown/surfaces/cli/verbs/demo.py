@@ -106,12 +106,14 @@ def _write_page(shown: Shown, place: DemoFolder, following: list[str]) -> None:
 
 
 def _tell(shown: Shown, place: DemoFolder, following: list[str]) -> None:
-    from paydown.surfaces.cli.demo_page import headline
+    from paydown.surfaces.cli.demo_page import UNITS, headline
 
     window = shown.debt.window
     click.echo(f"A synthetic cluster, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}; store {place.store}\n")
-    for name, told in headline(shown):
-        click.echo(f"  {name:<18}{told}")
+    for tres, lines in headline(shown).items():
+        click.echo(UNITS[tres][0])
+        for name, told in lines:
+            click.echo(f"  {name:<13}{told}")
     click.echo("\nThe largest debtors (GPU-hours held and not used):\n")
     for row in shown.debtors.rows.to_pylist():
         who = f"{row['user'] or 'unknown'} ({row['account'] or 'no account'})"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
 import click
 
@@ -27,7 +26,7 @@ def _post(context: click.Context, /, clusters: tuple[str, ...], start: str | Non
     days = _days(start, end, session.clock())
     store = session.app.store()
     with shown(quiet=session.quiet) as show, session.app.executor() as executor:
-        done: Any = post(
+        done = post(
             store,
             list(clusters) or None,
             days,
@@ -35,7 +34,11 @@ def _post(context: click.Context, /, clusters: tuple[str, ...], start: str | Non
             executor=executor,
             progress=show,
         )
-    click.echo(f"{done.days:,} days posted, {done.entries:,} entries, {done.cpu_s:.1f} CPU s, store {store.path}")
+    click.echo(
+        f"{done.days:,} days posted ({done.looked_at:,} worked out), {done.entries:,} entries, store {store.path}"
+    )
+    if done.kept:
+        click.echo(f"* {done.kept:,} days stay as they are: their samples were dropped, so they cannot be worked out.")
 
 
 def _days(start: str | None, end: str | None, now_ms: int) -> list[date] | None:
@@ -43,16 +46,18 @@ def _days(start: str | None, end: str | None, now_ms: int) -> list[date] | None:
     from zoneinfo import ZoneInfo
 
     from paydown.model.when import when
-    from paydown.model.window import from_ms
+    from paydown.model.window import date_of, day_of
 
     if start is None and end is None:
         return None
     if start is None or end is None:
         raise UsageError("--from and --to go together: give both, or none to post what changed.")
-    first, last = (from_ms(when(text, now_ms=now_ms, zone=ZoneInfo("UTC")).ms).date() for text in (start, end))
+    first, last = (day_of(when(text, now_ms=now_ms, zone=ZoneInfo("UTC")).ms) for text in (start, end))
     if last <= first:
-        raise UsageError(f"There are no whole days from {first} to {last}; --to is the first day that is left out.")
-    return [first + timedelta(days=day) for day in range((last - first).days)]
+        raise UsageError(
+            f"There are no days from {date_of(first)} to {date_of(last)}; --to is the first day that is left out."
+        )
+    return [date_of(day) for day in range(first, last)]
 
 
 COMMAND = click.Command(
