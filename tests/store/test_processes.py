@@ -12,19 +12,19 @@ from paydown.errors import StoreBusyError
 from paydown.store import lock, open_store
 
 SCRIPT = Path(__file__).parent / "writer_process.py"
-KILLS = 30
+KILLS = 20
 
 
 @pytest.fixture
 def writers(store):
-    """Give a function that lets a writer live for some seconds, kills it, and gives its last acknowledged number."""
+    """Give a function that kills a writer some seconds after a number of transactions, and gives the last of them."""
     process = subprocess.Popen(
         [sys.executable, str(SCRIPT), store.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "ready\n"
 
-    def live(seconds):
-        process.stdin.write(f"{seconds}\n")
+    def live(transactions, seconds):
+        process.stdin.write(f"{transactions} {seconds}\n")
         process.stdin.flush()
         return int(process.stdout.readline())
 
@@ -46,13 +46,13 @@ def test_a_killed_writer_leaves_the_former_state_or_the_new_one(store, writers):
     chance = random.Random(7)
     last = 0
     for kill in range(KILLS):
-        acknowledged = writers(chance.uniform(0.02, 0.35))
+        acknowledged = writers(kill % 3, chance.uniform(0, 0.12 if kill % 3 else 0.4))
         nodes, samples, amount, opened = numbers(open_store(store.path).snapshot())
         assert nodes == samples == amount, f"half of a transaction is visible after kill {kill}"
         assert opened == (1 if samples else 0)
         assert samples >= max(last, acknowledged), f"something acknowledged is lost after kill {kill}"
         last = samples
-    assert last >= 3, "the writers never got anywhere, so that nothing was tested"
+    assert last >= KILLS
     assert store.check() == []
     assert lock.holds(store.path) is None
 

@@ -22,9 +22,9 @@ T0 = 1_769_817_600_000
 ODD = ["a/b", "..", "x y'z\"", "%41", "a=b", "ünï", "NUL", "__HIVE_DEFAULT_PARTITION__", "a" * 300, "A/B"]
 
 
-def job(name, submit=None, start=None, end=None, cluster="c"):
+def job(name, submit=None, start=None, end=None):
     return {
-        "cluster": cluster, "job_id": name, "attempt": 0, "state": "RUNNING", "submit": submit, "start": start, "end": end,
+        "cluster": "c", "job_id": name, "attempt": 0, "state": "RUNNING", "submit": submit, "start": start, "end": end,
     }  # fmt: skip
 
 
@@ -76,12 +76,14 @@ def test_types_are_those_of_the_model(store, put):
 @pytest.mark.parametrize("zone", ["America/St_Johns", "UTC"])
 def test_queries_are_in_utc_wherever_they_run(store, put, zone):
     put("gpu_samples", [sample(0), sample(DAY - 1)])
-    code = (
-        "import sys; from paydown.store import open_store\n"
-        "q = open_store(sys.argv[1]).snapshot().query\n"
-        "print(q(\"SELECT date_trunc('day', start) AS d, count(*) AS n FROM gpu_samples GROUP BY ALL\").to_pylist())\n"
-        "print(q(\"SELECT start::DATE AS d FROM gpu_samples WHERE start >= TIMESTAMPTZ '2026-01-31 23:00:00'\").to_pylist())"
-    )
+    code = """
+import sys
+from paydown.store import open_store
+query = open_store(sys.argv[1]).snapshot().query
+days = "SELECT date_trunc('day', start) AS d, count(*) AS n FROM gpu_samples GROUP BY ALL"
+late = "SELECT start::DATE AS d FROM gpu_samples WHERE start >= TIMESTAMPTZ '2026-01-31 23:00:00'"
+print(query(days).to_pylist(), query(late).to_pylist())
+"""
     env = {**os.environ, "TZ": zone}
     done = subprocess.run([sys.executable, "-c", code, store.path], env=env, capture_output=True, text=True, check=True)
     assert "'n': 2" in done.stdout

@@ -1,7 +1,8 @@
 """A process that writes one thing after the other to a store; run by the tests, to be killed.
 
-Reads from stdin how long each writer may live, in seconds (a line each), forks it, kills it, and tells on stdout the
-last number that it saw acknowledged. Number i means: node i, sample i, and the day's ledger row saying i.
+Reads from stdin how long each writer may live (a line each: after how many acknowledged transactions, and how many
+seconds more), forks it, kills it, and tells on stdout the last number that it saw acknowledged. Number i means: node i,
+sample i, and the day's ledger row saying i.
 """
 
 import os
@@ -46,7 +47,8 @@ def write(path, told, pause=0.0):
 
 
 def main(path):
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     for line in sys.stdin:
         reading, writing = os.pipe()
         child = os.fork()
@@ -54,12 +56,15 @@ def main(path):
             os.close(reading)
             write(path, writing)
         os.close(writing)
-        time.sleep(float(line))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        count, seconds = line.split()
         with os.fdopen(reading) as told:
-            acknowledged = told.read().split()
-        print(acknowledged[-1] if acknowledged else 0, flush=True)
+            acknowledged = [told.readline() for _ in range(int(count))]
+            time.sleep(float(seconds))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            acknowledged += told.read().splitlines()
+        sys.stdout.write(f"{acknowledged[-1].strip() if acknowledged else 0}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

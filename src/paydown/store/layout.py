@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paydown.errors import StoreError
+from paydown.store.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,11 @@ def table_path(store: str, table: str) -> str:
 def catalog_path(store: str) -> str:
     """Give the place of the catalog."""
     return f"{store}/catalog"
+
+
+def tables_made(store: str) -> dict[str, str]:
+    """Give the places of the tables that were ever made, by name, whether acknowledged or not."""
+    return {name: table_path(store, name) for name in TABLES if Path(table_path(store, name)).is_dir()}
 
 
 def scratch_path(store: str) -> str:

@@ -59,8 +59,9 @@ def drop(staged: Staged, before: date, cluster: str | None) -> int:
 
 def _drop_rows(staged: Staged, path: str, column: str, before: date) -> int:
     file = staged.files[path]
-    limit = (before - EPOCH_DAY).days * MS_PER_DAY
-    if file.low.get(column, limit - 1) >= limit:
+    # What ended (exclusively) as the day began is over; what happened at that instant belongs to the day.
+    limit = (before - EPOCH_DAY).days * MS_PER_DAY - (column == "time")
+    if file.low.get(column, limit) > limit:
         return 0
     rows = staged.read([file])
     kept = rows.filter(_stays(rows, column, limit))

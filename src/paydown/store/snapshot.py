@@ -90,12 +90,13 @@ class Snapshot:
 
         `clusters` is exact. `window` gives every row that touches it, and may give others: whole days or months are
         read. `where` is an SQL condition over the columns, with `params` for its question marks. Rows come in the
-        order of the files (each sorted as the table says), or with `sort` in the table's own order throughout.
+        order of the files (each sorted as the table says), or with `sort` by cluster and then in the table's own order.
         With `dictionaries` texts come as dictionary arrays, which are quicker to make and to compare.
         """
         known = table_of(table)
         wanted = list(columns if columns is not None else known.names)
-        need = wanted + [name for name in known.sort if sort and name not in wanted]
+        ordered = [*(["cluster"] if "cluster" in known.names else []), *known.sort] if sort else []
+        need = [*wanted, *(name for name in dict.fromkeys(ordered) if name not in wanted)]
         condition = " AND ".join(f"({each})" for each in (self._of_clusters(known, clusters), where) if each)
         if condition:
             select = ", ".join(engine.quoted(name) for name in need)
@@ -104,7 +105,7 @@ class Snapshot:
         else:
             files = self.data_files(table, clusters=clusters, window=window)
             found = parquet.read(table_path(self.path, table), table, files, need, dictionaries=dictionaries)
-        found = order.sort(found, known.sort) if sort else found
+        found = order.sort(found, ordered) if sort else found
         return parquet.typed(found.select(wanted), parquet.schema(table, wanted, dictionaries=dictionaries))
 
     def _of_clusters(self, table: Table, clusters: Collection[str] | None) -> str:

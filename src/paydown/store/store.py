@@ -69,7 +69,7 @@ class Store:
         """Put small files together in order, and remove files that no state of the last `grace_hours` names."""
         merged = made = 0
         with self.write(wait_s=wait_s, command="compact") as tx:
-            for name in tx.base.catalog.pins:
+            for name in {**tx.base.catalog.pins, **layout.tables_made(self.path)}:
                 counts = compact(tx.staged(name))
                 merged, made = merged + counts[0], made + counts[1]
             snapshot = tx.commit()
