@@ -12,7 +12,7 @@ comma := ,
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-random lint bench docs
+.PHONY: help setup demo test test-all test-random lint bench docs picture
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,10 +35,13 @@ lint: $(STAMP) ## Style, types, import layers, docstrings, dead code, sizes.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/lint
 
 bench: $(STAMP) ## Measure what the ledger, the store and the command line cost.
-	@$(BIN)/python -m benchmarks
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 docs: $(STAMP) ## Write the generated pages of docs/ again.
 	@$(BIN)/python tools/docs.py
+
+picture: $(STAMP) ## Draw the README's picture again.
+	@$(BIN)/python tools/picture.py
 
 $(STAMP): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Paydown needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
