@@ -106,7 +106,7 @@ BAD_CELLS = (
     ("memory_used_mib", -5, "negative"),
     ("duration_ms", 0, "non-positive-duration"),
 )
-"""What is planted in every block of samples: a column, its value, and the reason of the reject that it must become."""
+"""What is planted once in every day's samples: a column, its value, and the reason of the reject that it becomes."""
 _SLIGHT = 1.004
 """A ratio that is above one by less than the tolerance: to be clipped, not rejected."""
 _DUPLICATES = 3

@@ -131,13 +131,15 @@ def _samples(done: Simulated, context: Context, planted: Counter[tuple[str, str]
     )
     for day in range(machines.days):
         context.progress(f"day {day + 1} of {machines.days}", day / machines.days)
-        made = (
-            ("gpu_samples", gpus.day(day)),
-            ("host_samples", hosts.day(day)),
-            ("service_samples", services.day(machines, lives, job_ids, day)),
-        )
-        yield from (Batch(table, rows, f"{NAME}:{table}") for table, rows in made if rows is not None and len(rows))
+        yield from _batch("gpu_samples", gpus.day(day))
+        yield from _batch("host_samples", hosts.day(day))
+        yield from _batch("service_samples", services.day(machines, lives, job_ids, day))
     planted.update({("gpu_samples", reason): count for reason, count in gpus.rejects.items()})
+
+
+def _batch(table: str, rows: pa.Table | None) -> Iterator[Batch]:
+    if rows is not None and len(rows):
+        yield Batch(table, rows, f"{NAME}:{table}")
 
 
 def _truth(done: Simulated, planted: Counter[tuple[str, str]]) -> dict[str, pa.Table]:

@@ -49,8 +49,8 @@ class Gpus:
     def _blocks(self) -> list[list[int]]:
         nodes = self.cluster.gpu_nodes
         ticks = MS_PER_DAY // (self.settings.interval * MS_PER_SECOND)
-        per_node = ticks * max((len(self.cluster.nodes[n].devices) for n in nodes), default=1)
-        step = max(1, _BLOCK // per_node)
+        devices = sum(len(self.cluster.nodes[node].devices) for node in nodes)
+        step = max(1, _BLOCK * len(nodes) // max(devices * ticks, 1))
         return [nodes[i : i + step] for i in range(0, len(nodes), step)]
 
     def _block(self, spans: Spans, nodes: list[int], day: int) -> pa.Table:
@@ -65,24 +65,27 @@ class Gpus:
         local = np.concatenate(
             [np.arange(bases, bases + n) for bases, n in zip(self._bases[nodes], counts, strict=True)]
         )
-        order = doubled(len(row), self.settings.seed, day) if self.settings.faults else slice(None)
-        row, tick = row[order], tick[order]
-        return self._table(spans, local[row], times[of_device[row], tick], rng, day)
+        noise = rng.random(len(row), dtype=np.float32) * 2 - 1
+        spoils = self.settings.faults and nodes[0] == self.cluster.gpu_nodes[0]
+        if spoils:
+            order = doubled(len(row), self.settings.seed, day)
+            row, tick, noise = row[order], tick[order], noise[order]
+        return self._table(spans, local[row], times[of_device[row], tick], noise, day if spoils else None)
 
     @property
     def _bases(self) -> Ints:
         return device_bases(self.cluster)
 
-    def _table(self, spans: Spans, device: Ints, time: Ints, rng: np.random.Generator, day: int) -> pa.Table:
-        noise = rng.random(len(device), dtype=np.float32) * 2 - 1
+    def _table(self, spans: Spans, device: Ints, time: Ints, noise: Singles, spoiled: int | None) -> pa.Table:
+        """Make a block; where the day's number is given, with that day's cells that cannot be believed."""
         middle = time + self.settings.interval * MS_PER_SECOND // 2
         readings = read(self.lives, spans, device, middle, noise, int(self._bases[-1]))
         self._outside(readings.use, device, middle)
         every = [d for node in self.cluster.nodes for d in node.devices]
         found = columns(readings, np.array([d.memory_mib for d in every])[device], noise, self.settings.signals)
         found["duration_ms"] = np.full(len(device), self.settings.interval * MS_PER_SECOND)
-        if self.settings.faults:
-            self.rejects.update(spoil(found, self.settings.seed, day))
+        if spoiled is not None:
+            self.rejects.update(spoil(found, self.settings.seed, spoiled))
         return rows(
             "gpu_samples",
             self.cluster.name,
