@@ -86,7 +86,15 @@ def cast(column: Column, values: pa.Array) -> Cells | None:
     if pa.types.is_dictionary(values.type):
         return _of_distinct(column, values)
     plain = _plain(values)
+    if column.kind != "text" and pa.types.is_string(plain.type):
+        plain = _without_empty(plain)
     return _KINDS[column.kind](column, plain)
+
+
+def _without_empty(values: pa.Array) -> pa.Array:
+    """Make empty texts missing values."""
+    shortest = pc.min(pc.binary_length(values)).as_py()
+    return nulled(values, booleans(pc.equal(values, ""))) if shortest == 0 else values
 
 
 def _of_distinct(column: Column, values: pa.DictionaryArray) -> Cells | None:
@@ -116,7 +124,7 @@ def _text(column: Column, values: pa.Array) -> Cells | None:
     values, faults = _decoded(values)
     lengths = pc.min_max(pc.binary_length(values)).as_py()
     if lengths["min"] == 0 and column.name not in _MAY_BE_EMPTY:
-        values = nulled(values, booleans(pc.equal(values, "")))
+        values = _without_empty(values)
     if column.name in _MAY_BE_EMPTY:
         values = values.fill_null("")
     if (lengths["max"] or 0) > TEXT_LIMIT:
