@@ -130,17 +130,11 @@ def _named_split(inv: Inventory, texts: list[str], node: int, set_code: int, tex
 
 def sizes_in(inv: Inventory, set_code: Ints, device: Ints) -> tuple[Ints, Ints, Bools]:
     """Give (milli, memory in MiB or NONE, listed) of devices in device sets; unlisted ones count as a whole GPU (L1.3)."""
-    count = max(len(inv.device_names), 1)
-    sets = [(code * count + each.devices, each.milli, each.memory) for code, each in enumerate(inv.sets)]
-    key = np.concatenate([part[0] for part in sets] or [empty()])
-    milli = np.concatenate([part[1] for part in sets] or [empty()])
-    memory = np.concatenate([part[2] for part in sets] or [empty()])
-    order = np.argsort(key)
-    wanted = set_code * count + device
-    at = np.minimum(np.searchsorted(key[order], wanted), max(len(key) - 1, 0))
+    key, milli, memory = inv.sizes
     if not len(key):
         return np.full(len(device), MILLI), np.full(len(device), NONE), np.zeros(len(device), dtype=bool)
-    at = order[at]
+    wanted = set_code * max(len(inv.device_names), 1) + device
+    at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
     listed = (key[at] == wanted) & (set_code != NONE)
     return np.where(listed, milli[at], MILLI), np.where(listed, memory[at], NONE), listed
 

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Order = npt.NDArray[np.intp] | None
+"""Rows in order; None where they lie so already."""
 
 SPAN = 1 << 43
 """More milliseconds than any frame is long (278 years), so that entities never meet."""
@@ -47,7 +49,7 @@ def starts_of_groups(*keys: Ints) -> Ints:
     return np.flatnonzero(changed)
 
 
-def in_order(*keys: Ints) -> npt.NDArray[np.intp] | None:
+def in_order(*keys: Ints) -> Order:
     """Give the stable order that sorts by keys (first key foremost), or None where the rows lie so already."""
     if len(keys) == 1:
         return None if bool(np.all(keys[0][1:] >= keys[0][:-1])) else np.argsort(keys[0], kind="stable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,15 @@ class Inventory:
     sets: list[DeviceSet]
     models: list[frozenset[str]]
     """For each step, the GPU models that the node offers."""
+
+    @cached_property
+    def sizes(self) -> tuple[Ints, Ints, Ints]:
+        """Give (device set x number of devices + device, sorted; milli; memory) of every listed device."""
+        count = max(len(self.device_names), 1)
+        parts = [np.stack([code * count + s.devices, s.milli, s.memory]) for code, s in enumerate(self.sets)]
+        key, milli, memory = np.concatenate([np.empty((3, 0), dtype=np.int64), *parts], axis=1)
+        order = np.argsort(key)
+        return key[order], milli[order], memory[order]
 
     def capacity(self, tres: str) -> Ints:
         """Give the steps' capacity of a TRES, NONE where it is not tracked."""
@@ -192,6 +202,7 @@ def named_devices(nodes: pa.Table, devices: pa.Table, index: dict[str, int]) -> 
     pairs = {
         (index[node], str(i))
         for node, gpus in zip(nodes.column("node").to_pylist(), nodes.column("gpus").to_pylist(), strict=True)
+        if node in index
         for i in range(gpus or 0)
     }
     return pairs | {
