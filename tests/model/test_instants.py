@@ -44,7 +44,7 @@ def test_around_a_clock_change(given, instant, twice, never):
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.datetimes(datetime(1972, 1, 1), datetime(2190, 1, 1)),
+    st.datetimes(datetime(1972, 1, 1), datetime(2190, 1, 1)),  # noqa: DTZ001 -- Hypothesis wants naive bounds
     st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"]),
 )
 def test_an_instant_goes_to_local_time_and_back(moment, name):
@@ -58,7 +58,10 @@ def test_an_instant_goes_to_local_time_and_back(moment, name):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.datetimes(datetime(1900, 1, 1), datetime(2300, 1, 1)), st.integers(-14 * 60, 14 * 60))
+@given(
+    st.datetimes(datetime(1900, 1, 1), datetime(2300, 1, 1)),  # noqa: DTZ001 -- Hypothesis wants naive bounds
+    st.integers(-14 * 60, 14 * 60),
+)
 def test_rfc_3339_is_read_exactly(moment, offset):
     text = moment.isoformat() + f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02}:{abs(offset) % 60:02}"
     expected = to_ms(moment.replace(tzinfo=UTC) - timedelta(minutes=offset))

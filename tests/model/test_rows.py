@@ -162,9 +162,11 @@ def test_a_job_that_is_lost(columns, reason):
 
 @pytest.mark.parametrize(
     ("columns", "reason"),
-    [({"kind": "robot"}, "unknown-value"), ({"req_gpu_milli": -1}, "negative"), ({"req_cpu_milli": "lots"}, "not-a-number"),
+    [({"kind": "robot"}, "unknown-value"), ({"req_gpu_milli": -1}, "negative"),
+     ({"req_cpu_milli": "lots"}, "not-a-number"),
      ({"req_memory_mib": AMOUNT_LIMIT + 1}, "out-of-range"), ({"exclusive": "maybe"}, "not-a-flag"),
-     ({"name": "x" * (TEXT_LIMIT + 1)}, "too-long"), ({"name": b"caf\xe9"}, "not-utf8"), ({"submit": "soon"}, "not-a-time"),
+     ({"name": "x" * (TEXT_LIMIT + 1)}, "too-long"), ({"name": b"caf\xe9"}, "not-utf8"),
+     ({"submit": "soon"}, "not-a-time"),
      ({"priority": math.inf}, "not-a-number")],
 )  # fmt: skip
 def test_a_job_that_loses_a_field(columns, reason):
@@ -198,7 +200,7 @@ def test_a_node_of_no_partition():
 
 
 def test_an_unknown_column_is_an_error_with_a_suggestion():
-    with pytest.raises(InputError, match="here: .* no column `gpu_utl_ratio`; did you mean `gpu_util_ratio`"):
+    with pytest.raises(InputError, match=r"here: .* no column `gpu_utl_ratio`; did you mean `gpu_util_ratio`"):
         clean("gpu_samples", samples(gpu_utl_ratio=[0.5]))
 
 
@@ -267,5 +269,5 @@ def test_whole_numbers_are_rounded_half_up(figures):
         "cluster": ["c"] * len(figures), "node": ["n"] * len(figures), "start": list(range(len(figures))),
         "duration_ms": [1] * len(figures), "read_bytes": figures, "write_bytes": [1] * len(figures),
     }))  # fmt: skip
-    expected = [int(math.floor(x)) + (x - math.floor(x) >= 0.5) if x > -0.5 else None for x in figures]
+    expected = [math.floor(x) + (x - math.floor(x) >= 0.5) if x > -0.5 else None for x in figures]
     assert found.rows["read_bytes"].to_pylist() == expected

@@ -253,7 +253,7 @@ def _reject(table: Table, rows: pa.Table, cells: dict[str, Cells], loss: _Loss, 
     line = rows[LINE][index].as_py() if LINE in rows.column_names else None
     detail = SENTENCES[loss.fault.reason]
     if loss.column:
-        value = rows[loss.column][index].as_py() if loss.column in rows.column_names else None
+        value = _value(rows, loss.column, index) if loss.column in rows.column_names else None
         said = "" if value is None else f" ({_shown(value)})"
         detail = f"{loss.column}{said} {detail}"
     return Reject(
@@ -263,8 +263,15 @@ def _reject(table: Table, rows: pa.Table, cells: dict[str, Cells], loss: _Loss, 
 
 def row_text(rows: pa.Table, index: int) -> str:
     """Give a row as it was read, `column=value` with spaces between, at most `ROW_TEXT` characters."""
-    given = ((name, rows[name][index].as_py()) for name in rows.column_names if name not in (LINE, REJECTED))
+    given = ((name, _value(rows, name, index)) for name in rows.column_names if name not in (LINE, REJECTED))
     return " ".join(f"{name}={_shown(value)}" for name, value in given if value is not None)[:ROW_TEXT]
+
+
+def _value(rows: pa.Table, name: str, index: int) -> object:
+    """Give a cell; text as bytes, since it may be none."""
+    cell = rows[name][index]
+    cell = cell.value if pa.types.is_dictionary(cell.type) else cell
+    return cell.cast(pa.binary()).as_py() if pa.types.is_string(cell.type) else cell.as_py()
 
 
 def _shown(value: object) -> str:
