@@ -175,3 +175,13 @@ def test_an_empty_store_says_so(book):
 
 def test_it_declares_every_table_it_needs():
     assert {need.table for need in REPORT.needs} >= {"daily", "entries", "nodes", "jobs", "identities", "sources"}
+
+
+def test_nothing_observed_is_not_nothing_used(book):
+    lines = [book.entry("unobserved", 6, detail="dark", basis="none", signal=None)]
+    answer = run(book.store(daily=lines, posted=book.posted(book.DAY), sources=[book.SOURCE]), LedgerParameters())
+    (row,) = answer.rows.to_pylist()
+    for name in ("debt_hours", "used_hours", "inactive_hours", "lost_hours", "debt_share", "used_share"):
+        assert row[name] is None
+    assert (row["debt_max_hours"], row["unobserved_hours"], row["observed_share"]) == (6, 6, 0)
+    assert any("not known" in note for note in answer.notes)

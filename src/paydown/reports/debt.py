@@ -29,6 +29,7 @@ paydown debt --by week --tres gpu --tres cpu --timezone Europe/Berlin
 
 ## Caveats
 
+Where nothing of what was held is observed, use and debt are null, and `debt_max_hours` is all that was held.
 Without an inventory (table nodes) what is not held is null, never zero, and a note says so. Cut or filtered by what
 only holders have (account, team, user, job ...), what is not held is null as well: nobody held it. Memory held and not
 used is shown as underused; it is no part of the headline, so `debt_hours` of memories is null.
@@ -118,7 +119,7 @@ def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, compared: Earlier
         figures=",\n    ".join(f"{hours(name)} AS {name}_hours" for name in FIGURES),
         amounts=",\n    ".join(f"{exactly(name)} AS {name}_amount" for name in (*FIGURES, "debt")),
         debt=hours("debt"),
-        debt_max=hours("debt + unobserved"),
+        debt_max=hours(f"CASE WHEN {IS_INDEBTED} THEN coalesce(debt, 0) + unobserved END"),
         not_held=hours("not_held"),
         debt_before=hours("debt_before"),
         debt_change=hours("debt - debt_before"),

@@ -1,7 +1,8 @@
 """The ledger's categories side by side: one row for each cell and TRES, null where a category cannot be stated there.
 
 `reported` and the unallocated categories exist only where an inventory and the allocations are both known
-(docs/spec/ledger.md, section 1.2). A cell that has neither is not an empty cell: its figures are null, not zero.
+(docs/spec/ledger.md, section 1.2). A cell that has neither is not an empty cell: its figures are null, not zero. So
+are use and debt where nothing of what was held is observed: they lie between zero and all of it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ IS_INDEBTED = f"tres IN ({', '.join(repr(name) for name in INDEBTED)})"
 """The same as a condition on a row."""
 
 _NOT_FREE = ", ".join(f"'{name}'" for name in (*ALLOCATED, "overcommitted"))
+
+
+MEASURED = ("used", "inactive", "underused", "lost")
+"""What is not known of a cell of which nothing that was held is observed."""
+
+_HELD = ("unobserved", "overcommitted")
 
 
 def _any(names: Sequence[str]) -> str:
@@ -57,7 +64,9 @@ totals AS (
 stated AS (
     SELECT *,
         reported IS NOT NULL AND (not_held_sum IS NOT NULL OR allocated_sum = reported) AS free_known,
-        not_held_sum IS NOT NULL OR allocated_sum IS NOT NULL AS held_known
+        not_held_sum IS NOT NULL OR allocated_sum IS NOT NULL AS held_known,
+        CASE WHEN allocated_sum > 0 THEN allocated_sum > coalesce(unobserved, 0)
+            ELSE not_held_sum IS NOT NULL OR allocated_sum IS NOT NULL END AS use_known
     FROM totals
 ),
 balance AS (
@@ -65,8 +74,8 @@ balance AS (
         CASE WHEN free_known THEN coalesce(not_held_sum, 0) END AS not_held,
         {", ".join(f"CASE WHEN free_known THEN coalesce({name}, 0) END AS {name}" for name in UNALLOCATED)},
         CASE WHEN held_known THEN coalesce(allocated_sum, 0) END AS allocated,
-        {", ".join(f"CASE WHEN held_known THEN coalesce({name}, 0) END AS {name}" for name in (*ALLOCATED, "lost"))},
-        CASE WHEN held_known THEN coalesce(overcommitted, 0) END AS overcommitted
+        {", ".join(f"CASE WHEN use_known THEN coalesce({name}, 0) END AS {name}" for name in MEASURED)},
+        {", ".join(f"CASE WHEN held_known THEN coalesce({name}, 0) END AS {name}" for name in _HELD)}
     FROM stated
 )"""
 """From `cells` (keys, category, detail, amount) to one row for each key."""

@@ -30,6 +30,8 @@ def _debt(found: Totals) -> str:
         return ""
     names = ("inactive", "underused")
     held = found.allocated / TRES[found.tres].per_hour
+    if found.observed_share == 0:
+        return f"Use and debt: not known; {held:,.1f} {_unit(found)} were held, and none of it is observed."
     kind = "Held and not used" if found.tres in {"gpu_memory", "memory"} else "Computational debt"
     most = found.hours(*names, "unobserved")
     unknown = f"; {most:,.1f} at most, as {found.hours('unobserved'):,.1f} are not observed"

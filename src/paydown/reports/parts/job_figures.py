@@ -86,18 +86,21 @@ def _figures() -> str:
     return ",\n    ".join([text for name in TRES for text in _use(name)] + [t for n in INDEBTED for t in _owed(n)])
 
 
-def _hours(tres: str, amount: str, name: str) -> str:
-    known = f"CASE WHEN {tres}_allocated IS NOT NULL THEN CAST({amount} AS DOUBLE) END"
-    return f"{known} / {float(TRES[tres].per_hour)} AS {tres}_{name}"
+def _hours(tres: str, known: str, amount: str, name: str) -> str:
+    return f"CASE WHEN {known} THEN CAST({amount} AS DOUBLE) END / {float(TRES[tres].per_hour)} AS {tres}_{name}"
+
+
+def _measured(tres: str) -> str:
+    """Say whether anything is known of the use: nothing observed is not nothing used."""
+    return f"{tres}_unobserved < {tres}_allocated"
 
 
 def _use(tres: str) -> list[str]:
-    some = f"CASE WHEN {tres}_unobserved < {tres}_allocated THEN CAST({tres}_used AS DOUBLE) / {tres}_allocated END"
     share = f"1 - CAST({tres}_unobserved AS DOUBLE) / nullif({tres}_allocated, 0)"
     return [
-        _hours(tres, f"{tres}_allocated", "allocated_hours"),
-        _hours(tres, f"{tres}_used", "used_hours"),
-        f"{some} AS {tres}_efficiency",
+        _hours(tres, "true", f"{tres}_allocated", "allocated_hours"),
+        _hours(tres, _measured(tres), f"{tres}_used", "used_hours"),
+        f"CASE WHEN {_measured(tres)} THEN CAST({tres}_used AS DOUBLE) / {tres}_allocated END AS {tres}_efficiency",
         f"{share} AS {tres}_observed_share",
     ]
 
@@ -105,9 +108,9 @@ def _use(tres: str) -> list[str]:
 def _owed(tres: str) -> list[str]:
     debt = f"{tres}_inactive + {tres}_underused"
     return [
-        _hours(tres, debt, "debt_hours"),
-        _hours(tres, f"{tres}_inactive", "inactive_hours"),
-        _hours(tres, f"{debt} + {tres}_unobserved", "debt_max_hours"),
+        _hours(tres, _measured(tres), debt, "debt_hours"),
+        _hours(tres, _measured(tres), f"{tres}_inactive", "inactive_hours"),
+        _hours(tres, f"{tres}_allocated IS NOT NULL", f"{debt} + {tres}_unobserved", "debt_max_hours"),
     ]
 
 

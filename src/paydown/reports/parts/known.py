@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,7 +97,7 @@ def known(scope: Scope, filters: Filters, tres: tuple[str, ...]) -> Known:
     }
     held_alone = bool(set(filters) & {"account", "user", "job_id"})
     lacking = [] if held_alone else _without_inventory(totals)
-    return Known(totals, coverage, (*notes, *_dirty(scope), *lacking))
+    return Known(totals, coverage, (*notes, *_dirty(scope), *lacking, *_dark(totals, asked)))
 
 
 def _totals(scope: Scope, filters: Filters) -> dict[str, Totals]:
@@ -119,6 +119,11 @@ def _without_inventory(totals: Mapping[str, Totals]) -> list[str]:
         for name, found in sorted(totals.items())
         if found.unlisted
     ]
+
+
+def _dark(totals: Mapping[str, Totals], asked: Sequence[str]) -> list[str]:
+    dark = [name for name in asked if name in totals and totals[name].observed_share == 0]
+    return [f"Nothing of what was held of {name} is observed: its use and its debt are not known." for name in dark]
 
 
 def _nothing_stated(found: Totals) -> str:

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from paydown.store.snapshot import Snapshot
 
 KNOWN_SQL = """
-    SELECT min(first_ms) AS start_ms, max(last_ms) AS end_ms FROM (
-        SELECT cluster, epoch_ms(covers_from) AS first_ms, epoch_ms(covers_to) AS last_ms FROM sources
-        UNION ALL
-        SELECT cluster, epoch_ms(CAST(day AS TIMESTAMP)), epoch_ms("end") FROM posted
-        WHERE cluster NOT IN (SELECT cluster FROM sources)
-    ) WHERE {where}
+SELECT min(start_ms) AS start_ms, max(end_ms) AS end_ms FROM (
+    SELECT cluster, epoch_ms(covers_from) AS start_ms, epoch_ms(covers_to) AS end_ms FROM sources
+    UNION ALL SELECT cluster, min(epoch_ms(start)), NULL FROM allocations GROUP BY cluster
+    UNION ALL SELECT cluster, epoch_ms(CAST(min(day) AS TIMESTAMP)), epoch_ms(max("end")) FROM posted
+    WHERE cluster NOT IN (SELECT cluster FROM sources) GROUP BY cluster
+) WHERE {where}
 """
-"""From when to when anything is known: what the sources vouch for, and of a cluster without any, what is posted."""
+"""From when to when anything is known: what the sources vouch for and what was held before that, up to the horizon.
+
+Of a cluster without any source it is what is posted.
+"""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,9 @@ def _known(snapshot: Snapshot, clusters: tuple[str, ...]) -> Window | None:
     statement = Statement()
     sql = KNOWN_SQL.format(where=statement.one_of("cluster", clusters))
     row = snapshot.query(sql, statement.params, clusters=list(clusters)).to_pylist()[0]
-    return None if row["start_ms"] is None else Window(row["start_ms"], max(row["start_ms"], row["end_ms"]))
+    if row["start_ms"] is None:
+        return None
+    return Window(row["start_ms"], max(row["start_ms"], row["end_ms"] or row["start_ms"]))
 
 
 def _window(asked: Parameters, known: Window | None) -> Window:
