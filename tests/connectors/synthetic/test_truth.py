@@ -41,7 +41,12 @@ def test_every_attempt_that_ran_is_in_the_truth(small):
 def test_dark_nodes_have_no_samples_but_figures_per_job(small, roles, samples):
     assert {node for node, _ in samples}.isdisjoint(roles["dark"])
     usage = [row for row in small.rows("job_usage") if row["node"] in roles["dark"]]
-    assert {row["signal"] for row in usage} == {"gpu_util", "cpu_used_milli", "memory_used_mib"}
+    assert {row["signal"] for row in usage} == {
+        "gpu_util",
+        "gpu_memory_used_mib",
+        "cpu_used_milli",
+        "memory_used_mib",
+    }
 
 
 def test_devices_are_unknown_on_legacy_nodes_alone(small, roles):

@@ -138,9 +138,10 @@ def usage(cluster: Cluster, work: Workload, lives: Lives, held: Places, job_ids:
     known = np.array([f.role == "" for f in work.families])[lives.family[held.which]]
     short = lives.end[held.which] - lives.start[held.which] < short_ms
     found: list[tuple[int, int, str, float | None, float | None]] = []
-    work_share = lives.mean()
+    shares = lives.mean()
     for row in np.flatnonzero((dark | short) & ended & known & (lives.end > lives.start)[held.which]):
-        found += _usage_of(work, lives, held, work_share, int(row), gpu=bool(dark[row]))
+        active = float(shares[held.which[row]])
+        found += _usage_of(cluster, work, lives, held, active, int(row), gpu=bool(dark[row]))
     which = np.array([r[0] for r in found], np.int64)
     node = np.array([r[1] for r in found], np.int64)
     return rows(
@@ -160,11 +161,10 @@ def usage(cluster: Cluster, work: Workload, lives: Lives, held: Places, job_ids:
 
 
 def _usage_of(
-    work: Workload, lives: Lives, held: Places, work_share: Singles, row: int, *, gpu: bool
+    cluster: Cluster, work: Workload, lives: Lives, held: Places, active: float, row: int, *, gpu: bool
 ) -> list[tuple[int, int, str, float | None, float | None]]:
     which, node = int(held.which[row]), int(held.node[row])
     family = work.families[int(lives.family[which])]
-    active = float(work_share[which])
     cores = active * float(lives.figures["cpu"][which]) * family.cpus * MILLI
     memory = float(lives.figures["host_memory"][which]) * family.memory_mib
     found: list[tuple[int, int, str, float | None, float | None]] = [
@@ -172,6 +172,9 @@ def _usage_of(
         (which, node, "memory_used_mib", None, round(memory, 1)),
     ]
     if gpu and family.count:
-        use = round(active * float(lives.figures["level"][which]), 4)
-        found.append((which, node, "gpu_util", use, None))
+        use = active * float(lives.figures["level"][which])
+        mib = cluster.nodes[node].gpu_memory_mib or 0
+        peak = float(lives.figures["memory"][which]) * mib * family.count * family.milli / MILLI
+        found.append((which, node, "gpu_util", round(use, 4), None))
+        found.append((which, node, "gpu_memory_used_mib", None, round(peak, 1)))
     return found
