@@ -148,7 +148,7 @@ def _world(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> _World:
     waits = waiting(frame, horizons, facts["jobs"], _held_gpus(real, jobs))
     return _World(
         frame, facts, real, horizons, inv, nodes, jobs, allocs, Holders.of(allocs, jobs, inv.labels), known,
-        figures_of(facts["job_usage"]), waits, Book(), codes, Doubts(),
+        figures_of(facts["job_usage"]), waits, Book(), codes, Doubts(horizons.end - frame.origin),
     )  # fmt: skip
 
 

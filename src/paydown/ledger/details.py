@@ -43,10 +43,11 @@ def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table
     kept = entries.filter(pc.invert(pc.fill_null(by_runs, False)))  # noqa: FBT003 - pyarrow's own order
     known = attempts(jobs)
     rows = jobs_rows(kept, known)
-    details = np.array([*known.detail, "open"], dtype=object)[rows]
-    used = np.asarray(pc.equal(kept.column("category"), "used").to_numpy())
+    used = pc.equal(kept.column("category"), "used")
     columns = {name: kept.column(name) for name in ENTRIES.names}
-    columns["detail"] = pc.if_else(pa.array(used), pa.array(details, pa.string()), kept.column("detail"))
+    columns["detail"] = pc.replace_with_mask(
+        kept.column("detail").combine_chunks(), used.combine_chunks(), pa.array(known.details(kept.filter(used)), pa.string())
+    )
     held = pc.and_(pc.is_valid(kept.column("job_id")), pc.not_equal(kept.column("job_id"), UNSEEN))
     held = pc.fill_null(held, False)  # noqa: FBT003 - pyarrow's own order
     for name in ("partition", "user", "account"):

@@ -22,12 +22,14 @@ REASONS = ("label-without-holder", "unlisted-mig-parent")
 class Doubts:
     """Collects (device or NONE, node or NONE, label, reason) of the day's samples that count for nobody."""
 
+    until: int
+    """The horizon in the frame: what starts later is nobody's yet."""
     parts: list[tuple[Ints, Ints, Ints, Ints]] = field(default_factory=list)
 
     def add(self, frame: Frame, coverage: Coverage, rows: Ints | Bools, reason: str, *, device: bool) -> None:
         """Add the chosen samples that start in the day."""
         chosen = coverage.pick(rows)
-        chosen = chosen.pick((chosen.start >= frame.first) & (chosen.start < frame.last))
+        chosen = chosen.pick((chosen.start >= frame.first) & (chosen.start < min(frame.last, self.until)))
         none = np.full(len(chosen), NONE, dtype=np.int64)
         where = (chosen.entity, none) if device else (none, chosen.entity)
         self.parts.append((*where, chosen.label, none + 1 + REASONS.index(reason)))

@@ -29,6 +29,18 @@ class Attempts:
     """(job_id, attempt) to row."""
     detail: list[str]
     """What the use of each attempt came to: `productive`, `lost` or `open` (L2)."""
+    last: dict[str, int]
+    """The last attempt of each job_id."""
+
+    def details(self, table: pa.Table) -> list[str]:
+        """Give what the use of each (job_id, attempt) of a table came to, those without a jobs row included."""
+        rows = jobs_rows(table, self)
+        found = [self.detail[row] if row != NONE else "open" for row in rows.tolist()]
+        for row in np.flatnonzero(rows == NONE).tolist():
+            job, attempt = table.column("job_id")[row].as_py(), table.column("attempt")[row].as_py()
+            if attempt is not None and attempt < self.last.get(job, attempt):
+                found[row] = "lost"
+        return found
 
 
 def attempts(jobs: pa.Table) -> Attempts:
@@ -41,7 +53,7 @@ def attempts(jobs: pa.Table) -> Attempts:
         "lost" if state in LOST_STATES or number < last[job] else "productive" if state == "COMPLETED" else "open"
         for job, number, state in zip(ids, numbers, jobs.column("state").to_pylist(), strict=True)
     ]
-    return Attempts(jobs, {key: row for row, key in enumerate(zip(ids, numbers, strict=True))}, detail)
+    return Attempts(jobs, {key: row for row, key in enumerate(zip(ids, numbers, strict=True))}, detail, last)
 
 
 @dataclass(frozen=True)
