@@ -22,7 +22,7 @@ from paydown.errors import InputError
 from paydown.model.batch import LINE, Batch, Reject, Vouch
 from paydown.model.delimited import BrokenLine, Dialect, header_of, open_text, read_delimited
 from paydown.model.facts import CAPABILITIES, FACTS
-from paydown.model.rows import ROW_TEXT, normalise, suggestion
+from paydown.model.rows import line_text, normalise, suggestion
 
 if TYPE_CHECKING:
     from paydown.model.schema import Table
@@ -200,7 +200,7 @@ def _csv(table: Table, path: Path) -> Iterator[Batch | Reject]:
     rejects: list[Reject] = []
 
     def broken(line: BrokenLine) -> None:
-        rejects.append(_broken(table, str(path), line))
+        rejects.append(_broken(table, str(path), line, columns))
 
     empty = pa.table({name: pa.array([], pa.string()) for name in dict.fromkeys(columns)})
     yield Batch(table.name, empty, str(path))
@@ -211,9 +211,10 @@ def _csv(table: Table, path: Path) -> Iterator[Batch | Reject]:
     yield from rejects
 
 
-def _broken(table: Table, origin: str, line: BrokenLine) -> Reject:
+def _broken(table: Table, origin: str, line: BrokenLine, columns: list[str]) -> Reject:
     detail = f"the line has {line.cells} cells, not {line.expected}"
-    return Reject(table.name, origin, line.line, "broken-line", detail, line.text[:ROW_TEXT])
+    text = line_text(line.text.split(_CSV.delimiter), columns, _CSV.delimiter)
+    return Reject(table.name, origin, line.line, "broken-line", detail, text)
 
 
 def _with_cluster(table: Table, rows: pa.Table, given: str | None, named: str | None, origin: str) -> pa.Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,12 @@ KEPT_REJECTS = 1_000
 
 ROW_TEXT = 1_000
 """How much of a rejected row is kept, in characters."""
+
+PERSONAL = frozenset({"user", "users", "name", "person", "by", "subject", "jobname", "submitline"})
+"""Columns, in lower case, that may name a person: rejects do not repeat them, so that a person can be forgotten."""
+
+HIDDEN = "*"
+"""What stands in their place."""
 
 _CELL_TEXT = 200
 _DROPPING = ("nul-byte",)
@@ -254,7 +261,7 @@ def _reject(table: Table, rows: pa.Table, cells: dict[str, Cells], loss: _Loss, 
     detail = SENTENCES[loss.fault.reason]
     if loss.column:
         value = _value(rows, loss.column, index) if loss.column in rows.column_names else None
-        said = "" if value is None else f" ({_shown(value)})"
+        said = "" if value is None else f" ({_told(loss.column, value)})"
         detail = f"{loss.column}{said} {detail}"
     return Reject(
         table.name, origin, line, loss.fault.reason, detail, row_text(rows, index), cluster=_cluster(cells, index)
@@ -262,9 +269,26 @@ def _reject(table: Table, rows: pa.Table, cells: dict[str, Cells], loss: _Loss, 
 
 
 def row_text(rows: pa.Table, index: int) -> str:
-    """Give a row as it was read, `column=value` with spaces between, at most `ROW_TEXT` characters."""
+    """Give a row as it was read, `column=value` with spaces between, at most `ROW_TEXT` characters, without names."""
     given = ((name, _value(rows, name, index)) for name in rows.column_names if name not in (LINE, REJECTED))
-    return " ".join(f"{name}={_shown(value)}" for name, value in given if value is not None)[:ROW_TEXT]
+    return " ".join(f"{name}={_told(name, value)}" for name, value in given if value is not None)[:ROW_TEXT]
+
+
+def line_text(cells: list[str], columns: list[str], delimiter: str) -> str:
+    """Give a broken line, at most `ROW_TEXT` characters, without names.
+
+    Cells after the first that may hold a delimiter of its own stand where they should only if none is too many.
+    """
+    personal = [name.lower() in PERSONAL for name in columns]
+    if len(cells) > len(columns) and True in personal:
+        first = personal.index(True)
+        personal = personal[:first] + [True] * len(cells)
+    shown = (HIDDEN if hide else cell for cell, hide in zip_longest(cells, personal[: len(cells)], fillvalue=False))
+    return delimiter.join(str(cell) for cell in shown)[:ROW_TEXT]
+
+
+def _told(column: str, value: object) -> str:
+    return HIDDEN if column.lower() in PERSONAL else _shown(value)
 
 
 def _value(rows: pa.Table, name: str, index: int) -> object:

@@ -91,7 +91,7 @@ def _dump(dump: Dump, cluster: str | None, zone: ZoneInfo, seen: _Seen) -> Itera
         records, rejects = read_records(piece, dump.path, cluster, zone, seen.doubts)
         yield from rejects
         seen.note(dump, records)
-        jobs, left_out = job_rows(records, seen.doubts)
+        jobs, left_out = job_rows(records, dump.path, seen.doubts)
         held, unread = allocation_rows(records, dump.path, seen.doubts)
         yield Batch("jobs", jobs, dump.path)
         yield Batch("allocations", held, dump.path)

@@ -85,7 +85,7 @@ def _tres_memory(amount: str | None) -> int | None:
     return memory.mib if memory and memory.mib < MEMORY_FLAG_MIB else None
 
 
-def job_rows(records: Records, doubts: Doubts) -> tuple[pa.Table, list[Reject]]:
+def job_rows(records: Records, origin: str, doubts: Doubts) -> tuple[pa.Table, list[Reject]]:
     """Give rows of `jobs`, one for each attempt; of pending array tasks one for each task."""
     rows = records.rows
     asked = amounts(rows, "ReqTRES", "ReqGRES")
@@ -123,7 +123,7 @@ def job_rows(records: Records, doubts: Doubts) -> tuple[pa.Table, list[Reject]]:
             LINE: rows[LINE],
         }
     )
-    return _spelt_out(table)
+    return _spelt_out(table, origin)
 
 
 def _array_ids(job: pa.Array) -> pa.Array:
@@ -173,7 +173,7 @@ def _plain_memory(text: str) -> int | None:
     return min(memory.mib, MEMORY_FLAG_MIB) if memory else None
 
 
-def _spelt_out(table: pa.Table) -> tuple[pa.Table, list[Reject]]:
+def _spelt_out(table: pa.Table, origin: str) -> tuple[pa.Table, list[Reject]]:
     """Give each pending task of an array record a row of its own, so that the task's later row replaces it."""
     bracketed = booleans(pc.match_substring(table["job_id"].combine_chunks(), "["))
     if not bracketed.any():
@@ -190,18 +190,18 @@ def _spelt_out(table: pa.Table) -> tuple[pa.Table, list[Reject]]:
         ids += [f"{array}_{task}{part}" for task in tasks]
         source += [row] * len(tasks)
         if more:
-            rejects.append(_left_out(table, row, text, more))
+            rejects.append(_left_out(table, row, origin, text, more))
     plain = np.flatnonzero(~bracketed)
     spelt = table.take(pa.array(source, pa.int64()))
     spelt = spelt.set_column(table.column_names.index("job_id"), "job_id", pa.array(ids, pa.string()))
     return pa.concat_tables([table.take(pa.array(plain)), spelt]), rejects
 
 
-def _left_out(table: pa.Table, row: int, text: str, more: int) -> Reject:
+def _left_out(table: pa.Table, row: int, origin: str, text: str, more: int) -> Reject:
     """Say which pending tasks have no row."""
     cluster, line = table["cluster"][row].as_py(), table[LINE][row].as_py()
     if more < 0:
         detail = "the list of pending tasks is cut off: set SLURM_BITSTR_LEN=0 for the dump"
     else:
         detail = f"{more:,} pending tasks beyond the first {MOST_TASKS:,} have no row"
-    return Reject("jobs", "", line, "tasks-left-out", detail, text, max(more, 1), cluster)
+    return Reject("jobs", origin, line, "tasks-left-out", detail, text, max(more, 1), cluster)

@@ -16,7 +16,7 @@ from paydown.errors import InputError
 from paydown.model.batch import LINE, Reject
 from paydown.model.delimited import BrokenLine, Dialect, Source, header_of, open_text, read_delimited
 from paydown.model.instants import booleans
-from paydown.model.rows import ROW_TEXT, suggestion
+from paydown.model.rows import line_text, suggestion
 
 if TYPE_CHECKING:
     from paydown.connectors.sacct.settings import SacctSettings
@@ -260,7 +260,8 @@ class Dump:
         why = "a cell holds the delimiter (a job's name can: ask for JobName as the last column)"
         detail = why if line.cells > line.expected else "the line is cut off"
         detail = f"the line has {line.cells} cells, not {line.expected}: {detail}"
-        self.rejects.append(Reject("jobs", self.path, line.line, "broken-line", detail, line.text[:ROW_TEXT]))
+        text = line_text(cells, self.columns, self.dialect.delimiter)
+        self.rejects.append(Reject("jobs", self.path, line.line, "broken-line", detail, text))
 
     def _empty(self) -> pa.Table:
         return pa.schema([*((name, pa.string()) for name in self.wanted), (LINE, pa.int64())]).empty_table()

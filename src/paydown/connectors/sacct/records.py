@@ -16,7 +16,7 @@ from paydown.connectors.sacct.texts import by_distinct, column, said
 from paydown.model.batch import LINE, Reject
 from paydown.model.cells import has_byte
 from paydown.model.instants import booleans, instants_of_text, local_instants, milliseconds
-from paydown.model.rows import ROW_TEXT, row_text
+from paydown.model.rows import row_text
 from paydown.model.slurm import parse_state
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class _Sieve:
         """Take rows out."""
         for at in np.flatnonzero(where & ~self.bad).tolist():
             line, cluster = self.rows[LINE][at].as_py(), self.clusters[at].as_py()
-            text = row_text(self.rows, at)[:ROW_TEXT]
+            text = row_text(self.rows, at)
             self.rejects.append(Reject("jobs", self.origin, line, reason, detail, text, cluster=cluster))
         self.bad |= where
 
