@@ -33,7 +33,7 @@ def alloc(job, end=None, cluster="c"):
 
 
 def parquet_files(store, table):
-    return sorted(Path(table_path(store.path, table)).rglob("*/*.parquet"))
+    return sorted(Path(table_path(store.path, table)).glob("[!_]*/*.parquet"))
 
 
 def aged(places, hours):

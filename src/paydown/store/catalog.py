@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -84,11 +82,9 @@ def commit(store: str, base: Catalog, pins: dict[str, Pin]) -> Catalog:
         for pin in pins.values()
     ]
     path = f"{uuid.uuid4().hex}.parquet"
-    place = Path(f"{uri}/{path}")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("wb") as sink:
+    with delta.created(uri, path) as sink:
         pq.write_table(pa.Table.from_pylist(rows, SCHEMA), sink, compression="zstd")
-        sink.flush()
-        os.fsync(sink.fileno())
-    file = DataFile(path, place.stat().st_size, len(rows), (), int(time.time() * 1000))
-    return Catalog(delta.commit(uri, SCHEMA, (), [file], base=base.version), pins)
+    file = DataFile(path, delta.size(uri, path), len(rows), (), int(time.time() * 1000))
+    version = delta.commit(uri, SCHEMA, (), [file], base=base.version)
+    delta.checkpoint(uri, version)
+    return Catalog(version, pins)

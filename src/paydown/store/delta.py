@@ -8,11 +8,13 @@ was never acknowledged) is thereby undone by the next commit.
 from __future__ import annotations
 
 import json
+import os
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
@@ -23,7 +25,7 @@ from paydown.errors import StoreBusyError, StoreError
 from paydown.model.window import from_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 CHECKPOINT_EVERY = 20
 """After how many commits the log is summed up in a checkpoint."""
@@ -75,6 +77,9 @@ def commit(
         table = _open(uri, None) or DeltaTable.create(
             uri, Schema.from_arrow(schema), partition_by=list(partition), configuration=_CONFIGURATION
         )
+        before = table.version()
+        if base is not None and before != base:
+            raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.")
         have = {file.path: file for file in _files(table, partition)}
         want = {file.path: file for file in wanted}
         instants = frozenset(each.name for each in schema if pa.types.is_timestamp(each.type))
@@ -83,9 +88,7 @@ def commit(
         ]
         actions += [_remove(f, partition) for f in have.values() if f.path not in want]
         if not actions:
-            return table.version()
-        if base is not None and table.version() != base:
-            raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.")
+            return before
         table.create_write_transaction(
             actions,
             "append",
@@ -94,18 +97,22 @@ def commit(
             commit_properties=_COMMIT,
             post_commithook_properties=_HOOKS,
         )
+        _flush(uri, before + 1)
     except (DeltaError, OSError) as error:
         if "Failed to commit transaction" in str(error):
             raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.") from error
         raise StoreError(f"cannot write {uri}: {error}") from error
-    return table.version() + 1
+    return before + 1
 
 
 def checkpoint(uri: str, version: int) -> None:
-    """Sum up the log of an acknowledged version, so that readers need not read every commit."""
-    table = _open(uri, version)
-    if table is not None:
-        table.create_checkpoint()
+    """Sum up the log of an acknowledged version now and then, so that readers need not read every commit.
+
+    A failure (a full disk) is left to the next time: what was committed is so already.
+    """
+    if version % CHECKPOINT_EVERY == 0:
+        with suppress(DeltaError, OSError, StoreError):
+            DeltaTable(uri, version=version).create_checkpoint()
 
 
 def _open(uri: str, version: int | None) -> DeltaTable | None:
@@ -177,6 +184,31 @@ def location(uri: str, file: DataFile) -> str:
     return f"{uri}/{file.path}"
 
 
+@contextmanager
+def created(uri: str, path: str) -> Iterator[BinaryIO]:
+    """Write a new data file: it is on the disk when the block ends, and gone where it fails."""
+    place = Path(f"{uri}/{path}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+    except OSError as error:
+        place.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {place}: {error.strerror or error}.") from error
+
+
+def size(uri: str, path: str) -> int:
+    """Give the bytes of a data file."""
+    return Path(f"{uri}/{path}").stat().st_size
+
+
+def remove(uri: str, path: str) -> None:
+    """Remove a data file that no version names."""
+    Path(f"{uri}/{path}").unlink(missing_ok=True)
+
+
 def vacuum(uri: str, grace_hours: int) -> tuple[int, int]:
     """Remove data files that neither the head names nor any state of the last hours; give how many, and their bytes.
 
@@ -188,12 +220,26 @@ def vacuum(uri: str, grace_hours: int) -> tuple[int, int]:
     # Delta's own removal would commit to the log what it did: a head that the catalog does not know.
     unused = table.vacuum(grace_hours, dry_run=True, enforce_retention_duration=False, full=True)
     places = [Path(f"{uri}/{path}") for path in unused]
-    size = sum(place.stat().st_size for place in places if place.exists())
+    freed = sum(place.stat().st_size for place in places if place.exists())
     for place in places:
         place.unlink(missing_ok=True)
-    return len(places), size
+    return len(places), freed
 
 
-def remove(place: str) -> None:
-    """Remove a data file that no version names."""
-    Path(place).unlink(missing_ok=True)
+def shorten(uri: str) -> None:
+    """Sum up the log at its head, and remove its commits older than 30 days. The head must be acknowledged."""
+    table = _open(uri, None)
+    if table is not None:
+        table.create_checkpoint()
+        table.cleanup_metadata()
+
+
+def _flush(uri: str, version: int) -> None:
+    """Bring a commit to the disk, so that a power cut cannot take it back after what follows it."""
+    log = Path(f"{uri}/_delta_log")
+    for place in (log / f"{version:020d}.json", log):
+        handle = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

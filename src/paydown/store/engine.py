@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
+import tempfile
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,13 +56,27 @@ def _database(process: int, scratch: str) -> DuckDBPyConnection:  # noqa: ARG001
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(len(os.sched_getaffinity(0))),
         "memory_limit": f"{memory_limit() >> 20}MiB",
-        "temp_directory": scratch,
+        "temp_directory": _own(scratch),
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
     database = duckdb.connect(":memory:", config=config)
     database.execute("SET parquet_metadata_cache = true")
     return database
+
+
+def _own(scratch: str) -> str:
+    """Give a folder to spill into that no other process uses; outside the store where that cannot be written."""
+    place = Path(scratch) if Path(scratch).is_dir() else Path(scratch).parent
+    inside = os.access(place, os.W_OK)
+    return f"{scratch if inside else tempfile.gettempdir()}/paydown-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def sweep(scratch: str, grace_hours: int) -> None:
+    """Remove what killed processes spilled, once it is that old."""
+    for place in Path(scratch).glob("paydown-*"):
+        if time.time() - place.stat().st_mtime > grace_hours * 3600:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def memory_limit() -> int:

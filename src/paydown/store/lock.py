@@ -151,9 +151,16 @@ def _lease(store: str, patience: _Patience, clock: Clock, command: str, *, locke
         except OSError as error:
             raise _unwritable(store, error) from error
         else:
-            lease = Lease(place, handle, holder.myself(command, clock.now(), locked=locked))
-            lease.beat(clock.now())
-            return lease
+            return _signed(Lease(place, handle, holder.myself(command, clock.now(), locked=locked)), clock)
+
+
+def _signed(lease: Lease, clock: Clock) -> Lease:
+    try:
+        lease.beat(clock.now())
+    except OSError as error:
+        _release(lease)
+        raise _unwritable(str(lease.place.parent), error) from error
+    return lease
 
 
 def _take_away(place: Path, now: float, *, locked: bool) -> bool:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paydown.errors import StoreError
+from paydown.store import delta
 from paydown.store.delta import DataFile, location
 from paydown.store.tables import physical, stored
 
@@ -28,36 +27,18 @@ _LONGEST = 200
 def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> DataFile:
     """Write rows of one partition, in their order, as one file; nobody sees it until it is committed."""
     path = f"{part[-1] if len(part) > 1 else 'all'}/{uuid.uuid4().hex}.parquet"
-    place = Path(f"{uri}/{path}")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        met: list[pq.FileMetaData] = []
-        _write(place, table, part, rows, met)
-        size = place.stat().st_size
-    except OSError as error:
-        place.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {place}: {error.strerror or error}.") from error
-    low, high, nulls = _statistics(table, met[0])
-    return DataFile(path, size, rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
-
-
-def _write(place: Path, table: Table, part: tuple[str, ...], rows: pa.Table, met: list[pq.FileMetaData]) -> None:
     rows = _with_partition(table, part, rows)
     ascending = [name for name in ("start", "bucket") if name in rows.column_names]
-    with place.open("wb") as sink:
+    met: list[pq.FileMetaData] = []
+    with delta.created(uri, path) as sink:
         pq.write_table(
-            rows,
-            sink,
-            compression="zstd",
-            row_group_size=table.row_group,
-            coerce_timestamps="us",
-            store_schema=False,
+            rows, sink, compression="zstd", row_group_size=table.row_group,
+            coerce_timestamps="us", store_schema=False, metadata_collector=met,
             use_dictionary=[name for name in rows.column_names if name not in ascending],
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
-            metadata_collector=met,
-        )
-        sink.flush()
-        os.fsync(sink.fileno())
+        )  # fmt: skip
+    low, high, nulls = _statistics(table, met[0])
+    return DataFile(path, delta.size(uri, path), rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
 
 
 def _with_partition(table: Table, part: tuple[str, ...], rows: pa.Table) -> pa.Table:

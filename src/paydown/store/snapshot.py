@@ -36,6 +36,12 @@ class Snapshot:
     """The versions that it reads."""
     _files: dict[str, list[DataFile]] = field(default_factory=dict, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what is sent to another process: with every list of files, since a forked one cannot read the log."""
+        for name in self.catalog.pins:
+            self.data_files(name)
+        return self.__dict__
+
     @property
     def version(self) -> int:
         """The number of the state; it grows with every commit, and is 0 for an empty store."""

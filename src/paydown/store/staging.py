@@ -74,4 +74,4 @@ class Staged:
 
     def _unlink(self, path: str) -> None:
         self.made.discard(path)
-        delta.remove(f"{self.uri}/{path}")
+        delta.remove(self.uri, path)

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from paydown.errors import StoreError
-from paydown.store import catalog, delta, layout, lock
+from paydown.store import catalog, delta, engine, layout, lock
 from paydown.store.check import problems
 from paydown.store.compaction import Compacted, compact
 from paydown.store.export import Format, export
 from paydown.store.info import Info
 from paydown.store.info import info as describe
-from paydown.store.layout import catalog_path, table_path
+from paydown.store.layout import catalog_path, scratch_path, table_path
 from paydown.store.snapshot import Snapshot
 from paydown.store.transaction import Transaction
 
@@ -75,6 +75,9 @@ class Store:
             snapshot = tx.commit()
             places = [catalog_path(self.path), *(table_path(self.path, name) for name in snapshot.catalog.pins)]
             removed = [delta.vacuum(place, grace_hours) for place in places]
+            for place in places:
+                delta.shorten(place)
+            engine.sweep(scratch_path(self.path), grace_hours)
         return Compacted(merged, made, sum(r[0] for r in removed), sum(r[1] for r in removed))
 
     def retain(self, table: str, before: date, cluster: str | None = None, *, wait_s: float = 0.0) -> int:

@@ -99,11 +99,12 @@ class Transaction:
             version = delta.commit(staged.uri, physical(name), staged.table.partition, files)
             pins[name] = self._pin(name, version)
         self._check()
-        new = catalog.commit(self.base.path, self.base.catalog, pins)
-        for name, staged in self._staged.items():
+        for staged in self._staged.values():
+            # From here on it may be acknowledged even where an error comes back: the files must stay.
             staged.made.clear()
-            if pins[name].version % delta.CHECKPOINT_EVERY == 0:
-                delta.checkpoint(table_path(self.base.path, name), pins[name].version)
+        new = catalog.commit(self.base.path, self.base.catalog, pins)
+        for name in self._staged:
+            delta.checkpoint(table_path(self.base.path, name), pins[name].version)
         self._staged.clear()
         self._dropped.clear()
         snapshot = Snapshot(self.base.path, new)
