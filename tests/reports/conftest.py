@@ -88,6 +88,10 @@ class Book:
         """Make a snapshot of tables given as lists of rows."""
         return fill(open_store(next(self._places), create=True), tables)
 
+    def two_days(self):
+        """Give the tables of the fixture of that name."""
+        return _two_days()
+
 
 @pytest.fixture
 def book(tmp_path):
@@ -124,9 +128,9 @@ def _two_days() -> dict[str, list[dict]]:
     return {**TWO_DAYS, "daily": daily, "entries": entries}
 
 
-@pytest.fixture
-def two_days(book):
-    return book.store(**_two_days())
+@pytest.fixture(scope="session")
+def two_days(tmp_path_factory):
+    return Book(tmp_path_factory.mktemp("two_days")).store(**_two_days())
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ SHOWN = ("bucket", "bucket_end", "allocated", "used", "inactive", "underused", "
 
 def _timeline(scope: Scope, filters: Filters, bucket: Step, beside: Known) -> Answer:
     tracked = [name for name in TRES if name in beside.totals]
-    rows = curve(scope, (), {**filters, "tres": tracked}, step_of(scope.window, bucket), tracked)
+    rows = curve(scope, (), {**filters, "tres": tracked}, step_of(scope.window, bucket))
     first, *rest = [column for column in CURVE if column.name in SHOWN]
     return table("job.timeline", scope, [first, CUTS["tres"].column, *rest], rows)
 

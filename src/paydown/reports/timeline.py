@@ -34,7 +34,6 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from paydown.model.units import TRES
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
 from paydown.reports.parts.curve import COLUMNS, Step, columns, curve, step_of
@@ -64,7 +63,7 @@ def run(snapshot: Snapshot, asked: TimelineQuestion) -> Answer:
     cuts = chosen(asked.by, [name for name in SHARED if not CUTS[name].unit])
     beside = known(scope, filters, tres)
     step = step_of(scope.window, asked.bucket)
-    rows = curve(scope, cuts, {**filters, "tres": tres}, step, [n for n in TRES if n in beside.totals])
+    rows = curve(scope, cuts, {**filters, "tres": tres}, step)
     held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
     notes = [
         *scope.notes,

@@ -129,7 +129,7 @@ def rejects(scope: Scope) -> Answer:
         OutColumn("count", "rows", "How many.", "number"),
         OutColumn("example", "", "What was wrong with one of them."),
         OutColumn("origin", "", "The first file or command that brought one.", minor=True),
-        OutColumn("line", "", "The first line or row.", "number", minor=True),
+        OutColumn("line", "line number", "The first line or row.", "number", minor=True),
         OutColumn("first", "UTC", "When the first was read; of a posting, the first instant.", "instant", minor=True),
         OutColumn("last", "UTC", "When the last was read.", "instant", minor=True),
     )

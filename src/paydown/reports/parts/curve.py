@@ -36,7 +36,7 @@ FIGURES = (
 HELD = ("allocated", "used", "inactive", "underused", "unobserved", "lost", "overcommitted")
 """What is zero in a bucket without postings over which a source states what is held."""
 
-_NOTHING = "b.tres IS NULL AND s.stated AND t.tres IN ({tracked})"
+_NOTHING = "b.tres IS NULL AND s.stated AND t.tres IN (SELECT tres FROM balance)"
 
 FILLED = f"""rows AS (
     SELECT s.slot, t.tres,
@@ -66,20 +66,19 @@ def step_of(window: Window, asked: Step) -> str:
     return "5min" if length <= FINEST_UP_TO_MS else "1h" if length <= HOURLY_UP_TO_MS else "1d"
 
 
-def _filled(tres: str, tracked: Sequence[str]) -> str:
-    """Nothing posted means nothing held only of a TRES of which something is: another may not be tracked at all."""
-    return FILLED.format(tres=tres, tracked=", ".join(f"'{name}'" for name in tracked) or "NULL")
+def curve(scope: Scope, cuts: Sequence[Cut], filters: Filters, step: str) -> pa.Table:
+    """Give a row for each bucket, cut and TRES of the filters.
 
-
-def curve(scope: Scope, cuts: Sequence[Cut], filters: Filters, step: str, tracked: Sequence[str]) -> pa.Table:
-    """Give a row for each bucket, cut and TRES of the filters; `tracked` are the TRES of which anything is posted."""
+    Without cuts every bucket has a row: nothing posted there is nothing held, of a TRES of which anything is posted in
+    the window, and where a source states what is held; it is not known otherwise.
+    """
     statement = Statement()
     statement.tables["slots"] = slots(scope, step)
     names = [quoted(cut.name) for cut in cuts if cut.name != "tres"]
     tres = statement.bind([name for name in TRES if name in filters["tres"]])
     text = SQL.format(
         balance=balance(scope, statement, [slot_cut(step), *cuts], filters),
-        rows="rows AS (SELECT * FROM balance)" if names else _filled(tres, tracked),
+        rows="rows AS (SELECT * FROM balance)" if names else FILLED.format(tres=tres),
         keys="".join(f"{name}, " for name in [*names, "tres"]),
         means=",\n    ".join(f"{hours(name)} / (known_ms / {float(MS_PER_HOUR)}) AS {name}" for name in FIGURES),
         sums=",\n    ".join(f"{hours(name)} AS {name}_hours" for name in FIGURES),
