@@ -56,6 +56,7 @@ def attempts(
             "role": codes([f.role for f in work.families], family[ran]),
             "family": codes([f.name for f in work.families], family[ran]),
             "user": codes([f.user for f in work.families], family[ran]),
+            "gpus": _gpus(work, lives)[ran],
             "simple": simple[ran],
             **{f"{name}_gpu_hours": values[ran] for name, values in hours.items()},
         }
@@ -67,7 +68,6 @@ def _hours(work: Workload, lives: Lives) -> dict[str, Reals]:
 
     Quiet phases that are shorter than the inactivity span are underused.
     """
-    gpus = np.array([f.nodes * f.count * f.milli / MILLI for f in work.families])[lives.family]
     length = (lives.end - lives.start).astype(np.float64)
     level = lives.figures["level"].astype(np.float64)
     never = level == 0
@@ -83,7 +83,11 @@ def _hours(work: Workload, lives: Lives) -> dict[str, Reals]:
         "used": active * level,
     }
     found["underused"] = length - sum(found.values())
-    return {name: values * gpus / MS_PER_HOUR for name, values in {**found, "allocated": length}.items()}
+    return {name: values * _gpus(work, lives) / MS_PER_HOUR for name, values in {**found, "allocated": length}.items()}
+
+
+def _gpus(work: Workload, lives: Lives) -> Reals:
+    return np.array([f.nodes * f.count * f.milli / MILLI for f in work.families])[lives.family]
 
 
 def _long(quiet: Reals) -> Reals:
