@@ -327,7 +327,8 @@ def states(node: Node, more_borders: Iterable[int], horizon: int) -> list[State]
         capacity = None if inventory is None else inventory.capacity("gpu")
         with_gpus = [a for a in here if a.gpu_milli > 0]
         # Rule 3 of 1.4. That nothing is unseen follows: the one allocation holds all that the node could say.
-        sole = len(with_gpus) == 1 and capacity is not None and with_gpus[0].gpu_milli >= capacity
+        # A node of no capacity has no devices to hold: there rule 2 stays.
+        sole = len(with_gpus) == 1 and bool(capacity) and with_gpus[0].gpu_milli >= (capacity or 0)
         gpu = [device_parts(a, inventory, node.inventory(a.start), sole=sole and a is with_gpus[0]) for a in here]
         held = {"gpu": gpu, "gpu_memory": [memory_parts(parts, inventory) for parts in gpu]}
         for tres in ("cpu", "memory"):

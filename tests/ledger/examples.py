@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from paydown.ledger.settings import LedgerSettings
-from paydown.model.facts import FACTS
 from tests.ledger.brute import TABLES, Result
 from tests.ledger.clusters import CLEAN, Facts, Row, bit, complete
+
+from paydown.ledger.settings import LedgerSettings
+from paydown.model.facts import FACTS
 
 PAGE = Path(__file__).parents[2] / "docs/spec/ledger-examples.md"
 ORIGIN = 19_800 * 86_400_000

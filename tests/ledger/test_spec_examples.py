@@ -1,10 +1,10 @@
-"""The examples of docs/spec/ledger-examples.md hold, by the oracle."""
+"""The examples of docs/spec/ledger-examples.md hold, by the oracle and by the product."""
 
 import re
 
 import pytest
-
 from tests.ledger.brute import brute
+from tests.ledger.compare import product
 from tests.ledger.examples import PAGE, differences, read, said
 
 EXAMPLES = [pytest.param(example, id=example.name) for example in read()]
@@ -13,6 +13,11 @@ EXAMPLES = [pytest.param(example, id=example.name) for example in read()]
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_oracle_says_what_the_page_says(example):
     assert not differences(example, said(brute(example.facts, example.settings)))
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_product_says_what_the_page_says(example):
+    assert not differences(example, said(product(example.facts, example.settings)))
 
 
 def test_every_rule_has_an_example():
