@@ -91,11 +91,11 @@ def test_html_is_one_page_that_runs_nothing(run_report):
 TABLE = (
     HEADING
     + r"""A headline.
-                                                                                          debt_
-job                                                 when                      gpu_hours   share                             amount
-plain                                               2024-05-01T00:00:00Z        1,234.5  12.5 %  1,208,925,819,614,629,174,706,176
-=1+1\x1b[31m|<script>alert(1)</script>\u202e,"x"\n  2024-05-01T12:00:00.500Z        0.2       -                                  1
--                                                   -                                 -       -                                  -
+                                                                                         debt_
+job                                                 when                     gpu_hours   share                             amount
+plain                                               2024-05-01 00:00:00        1,234.5  12.5 %  1,208,925,819,614,629,174,706,176
+=1+1\x1b[31m|<script>alert(1)</script>\u202e,"x"\n  2024-05-01 12:00:00.500        0.2       -                                  1
+-                                                   -                                -       -                                  -
 * A note.
 """  # noqa: E501
 )
@@ -146,3 +146,11 @@ def test_a_figure_that_is_not_zero_does_not_look_like_zero(fake, run_report):
     out = run_report(report=fake.report_of(lambda _, asked: fake.answer_of(asked, rows))).out
     assert "<0.1" in out
     assert " 0.0 " in out
+
+
+def test_instants_of_whole_minutes_are_short_and_never_cut(fake, run_report, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    report = fake.report_of(lambda _, asked: fake.answer_of(asked, fake.ROWS.slice(0, 1)))
+    out = run_report("--timezone", "Asia/Kolkata", report=report).out
+    assert "2024-05-01 05:30 " in out
+    assert "Asia/Kolkata" in out

@@ -102,12 +102,26 @@ def _shower(column: OutColumn, values: list[Any]) -> Callable[[Any], str]:
     figures = [abs(value) for value in values if isinstance(value, int | float)]
     if column.role == "share":
         return _share
+    if column.role == "instant":
+        return _clock(values)
     if any(isinstance(value, float) for value in values):
         decimals = 1 if max(figures, default=0) >= _DECIMALS_FROM else 2
         return lambda value: _real(value, decimals)
     if column.role in FIGURES:
         return lambda value: f"{value:,}" if isinstance(value, int) else escaped(str(value))
     return _words
+
+
+def _clock(values: list[Any]) -> Callable[[Any], str]:
+    """Write instants as people do: the zone is told beside the table, seconds only where the column has some."""
+    texts = [value[:-1] if value.endswith("Z") else value[:-6] for value in values if isinstance(value, str)]
+    minutes = all(text.endswith(":00") for text in texts)
+
+    def show(value: Any) -> str:
+        local = str(value)[:-1] if str(value).endswith("Z") else str(value)[:-6]
+        return escaped((local[:16] if minutes else local).replace("T", " "))
+
+    return show
 
 
 def _words(value: Any) -> str:

@@ -98,7 +98,8 @@ def _fitting(columns: Sequence[OutColumn], natural: list[int], width: int | None
     if width is None:
         return natural
     least = [
-        wide if column.role in FIGURES else min(wide, _NARROWEST) for wide, column in zip(natural, columns, strict=True)
+        wide if column.role in {*FIGURES, "instant"} else min(wide, _NARROWEST)
+        for wide, column in zip(natural, columns, strict=True)
     ]
     kept = _kept(columns, least, width)
     spare = width - sum(least[at] + _PADDING for at in kept)
