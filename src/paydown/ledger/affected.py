@@ -25,10 +25,21 @@ REACH_MS = 2 * MS_PER_HOUR
 
 _INVENTORY = ("nodes", "devices", "node_states", "node_allocations", "reservations")
 _SAMPLES = ("gpu_samples", "host_samples")
-_DETAIL_ONLY = ("state", "user", "exit_code", "name", "project", "labels", "kind", "kind_source", "template", "restarts")
+_DETAIL_ONLY = (
+    "state",
+    "user",
+    "exit_code",
+    "name",
+    "project",
+    "labels",
+    "kind",
+    "kind_source",
+    "template",
+    "restarts",
+)
 
 
-def affected(  # noqa: PLR0913 - what an upsert tells, and what stood before it
+def affected(
     table: str,
     changed: pa.Table | None,
     before: pa.Table | None,
@@ -50,15 +61,12 @@ def affected(  # noqa: PLR0913 - what an upsert tells, and what stood before it
         return _of_samples(spans, horizons)
     if changed is None or not changed.num_rows:
         return set()
-    if table == "sources":
-        return _of_sources(changed, horizons, base)
     if table in (*_INVENTORY, "allocations"):
         return _of_intervals(changed, before, horizons)
     if table == "jobs":
         return _of_jobs(changed, before, horizons, base)
-    if table == "job_usage":
-        return _of_usage(changed, horizons, base)
-    return set()
+    others = {"sources": _of_sources, "job_usage": _of_usage}
+    return others[table](changed, horizons, base) if table in others else set()
 
 
 def _days(
@@ -210,7 +218,9 @@ def _of_earlier_attempts(
     later = changed.filter(pc.greater(changed.column("attempt"), 0))
     if base is None or not later.num_rows:
         return set()
-    sql = "SELECT j.cluster, j.start, j.end FROM jobs j SEMI JOIN later USING (cluster, job_id) WHERE j.start IS NOT NULL"
+    sql = (
+        "SELECT j.cluster, j.start, j.end FROM jobs j SEMI JOIN later USING (cluster, job_id) WHERE j.start IS NOT NULL"
+    )
     rows = base.query(sql, tables={"later": later.select(["cluster", "job_id"])})
     start, end = instants(rows, "start", 0), _ends(rows)
     return _days(rows.column("cluster").to_pylist(), start.tolist(), end.tolist(), "details", horizons)

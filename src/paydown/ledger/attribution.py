@@ -86,18 +86,14 @@ def host_pieces(holdings: Holdings, coverage: Coverage, job: Ints, alone: tuple[
         join_by_node(_while_alone(holdings, alone), coverage, np.flatnonzero(unlabelled), None),
     ]
     slot = slots(holdings)
-    both = [
-        Pieces(slot[holding], holding, sample, start, end) for holding, sample, start, end in parts if len(holding)
-    ]
+    both = [Pieces(slot[holding], holding, sample, start, end) for holding, sample, start, end in parts if len(holding)]
     if not both:
         return Pieces(empty(), empty(), empty(), empty(), empty())
     return _settled(_joined(both), holdings, coverage)
 
 
 def _joined(parts: Sequence[Pieces]) -> Pieces:
-    return Pieces(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in Pieces.__dataclass_fields__)
-    )
+    return Pieces(*(np.concatenate([getattr(part, name) for part in parts]) for name in Pieces.__dataclass_fields__))
 
 
 def _while_alone(holdings: Holdings, alone: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, Ints, Ints]:
@@ -180,7 +176,8 @@ def holder_ppm(pieces: Pieces, holdings: Holdings, coverage: Coverage) -> Ints:
     over = np.where(coverage.label[pieces.sample] == NONE, holdings.total[row], holdings.before[row])
     if bool(np.all(over == size)):
         return np.minimum(figure, PPM)
-    return np.minimum(figure * size // np.maximum(over, 1), PPM)
+    ratio: Ints = np.minimum(figure * size // np.maximum(over, 1), PPM)
+    return ratio
 
 
 def holder_amount(pieces: Pieces, holdings: Holdings, coverage: Coverage) -> Ints:
@@ -214,7 +211,8 @@ def used_of_amount(before: Ints, kept: Ints, length: Ints, amount: Ints) -> Ints
 def amount_ppm(amount: Ints, held: Ints) -> Ints:
     """Give amount / held in ppm, halves up (L3.6)."""
     safe = np.maximum(held, 1)
-    return (2 * amount * PPM + safe) // (2 * safe)
+    ratio: Ints = (2 * amount * PPM + safe) // (2 * safe)
+    return ratio
 
 
 def inactive(pieces: Pieces, quiet: Bools, span_ms: int) -> Bools:
@@ -235,4 +233,3 @@ def inactive(pieces: Pieces, quiet: Bools, span_ms: int) -> Bools:
     long = pieces.end[row[last]] - pieces.start[row[first]] >= span_ms
     result[row] = np.repeat(long, last - first + 1)
     return result
-

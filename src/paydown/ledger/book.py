@@ -27,7 +27,9 @@ BUCKETS = MS_PER_DAY // BUCKET_MS
 _WIDTHS = (len(TRES), len(CATEGORIES), len(DETAIL) + 1, len(BASES) + 1, len(SIGNALS) + 1)
 
 
-def kind_code(tres: str, category: str, detail: str | None = None, basis: str | None = None, signal: str | None = None) -> int:
+def kind_code(
+    tres: str, category: str, detail: str | None = None, basis: str | None = None, signal: str | None = None
+) -> int:
     """Give one code for everything of an entry but who, where and when."""
     parts = (
         TRES.index(tres),
@@ -102,7 +104,13 @@ class Holders:
         pairs = np.stack([allocs.job, allocs.attempt], axis=1)
         distinct, first, which = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
         return Holders(
-            which.reshape(-1).astype(np.int64), distinct[:, 0], distinct[:, 1], allocs.row[first], allocs.jobs, labels, jobs
+            which.reshape(-1).astype(np.int64),
+            distinct[:, 0],
+            distinct[:, 1],
+            allocs.row[first],
+            allocs.jobs,
+            labels,
+            jobs,
         )
 
     @property
@@ -134,7 +142,11 @@ class Holders:
 
     def _of_job(self, row: Ints, name: str) -> pa.Array:
         column = self.jobs.table.column(name)
-        return column.combine_chunks().take(pa.array(row, mask=row == NONE)) if len(column) else pa.nulls(len(row), pa.string())
+        return (
+            column.combine_chunks().take(pa.array(row, mask=row == NONE))
+            if len(column)
+            else pa.nulls(len(row), pa.string())
+        )
 
 
 def entries_table(frame: Frame, inv: Inventory, holders: Holders, book: Book) -> pa.Table:
@@ -161,4 +173,6 @@ def daily_table(entries: pa.Table) -> pa.Table:
     """Sum entries over the day's buckets."""
     keys = [name for name in DAILY.names if name != "amount"]
     summed = entries.group_by(keys, use_threads=False).aggregate([("amount", "sum")])
-    return pa.table([summed.column(name if name != "amount" else "amount_sum") for name in DAILY.names], schema=DAILY.arrow)
+    return pa.table(
+        [summed.column(name if name != "amount" else "amount_sum") for name in DAILY.names], schema=DAILY.arrow
+    )

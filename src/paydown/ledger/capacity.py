@@ -125,7 +125,7 @@ def node_state(frame: Frame, count: int, node: Ints, start: Ints, end: Ints, sta
         state: Its code in STATES.
     """
     low, high = frame.inside(start), frame.inside(end)
-    who, begin, finish = atoms(frame, count, (node, low, high))
+    who, begin, _ = atoms(frame, count, (node, low, high))
     value = np.zeros(len(who), dtype=np.int64)
     order = np.lexsort((state, start))
     for row in order.tolist():
@@ -151,36 +151,42 @@ class Unallocated:
 CATEGORIES = ("reported", "down", "planned_down", "idle", "blocked")
 
 
+@dataclass(frozen=True)
+class Mood:
+    """What unallocated capacity is put down to."""
+
+    state: Steps
+    """The state of each node."""
+    maintenance: tuple[Ints, Ints, Ints]
+    """(node, start, end) of reservations for maintenance."""
+    wanted: tuple[Ints, Ints, Ints]
+    """(node, start, end) in which somebody who may use the node waits for the TRES."""
+
+
+def stated_capacity(frame: Frame, horizons: Horizons, capacity: tuple[Ints, Ints, Ints, Ints]) -> NodeTime:
+    """Cut (node, start, end, figure) to stated time (L1.2)."""
+    node, start, end, figure = capacity
+    low, high = (frame.inside(edge) for edge in horizons.stated)
+    zero = np.zeros(max(len(node), len(low)), dtype=np.int64)
+    at, _, start, end = overlaps(zero[: len(node)], start, end, zero[: len(low)], low, high)
+    order = np.lexsort((start, node[at]))
+    return NodeTime(node[at][order], start[order], end[order], figure[at][order])
+
+
 def unallocated(
-    frame: Frame,
-    horizons: Horizons,
-    inv: Inventory,
-    capacity: tuple[Ints, Ints, Ints, Ints],
-    holdings: Holdings,
-    extra: NodeTime,
-    state: Steps,
-    maintenance: tuple[Ints, Ints, Ints],
-    wanted: tuple[Ints, Ints, Ints],
+    frame: Frame, inv: Inventory, capacity: NodeTime, holdings: Holdings, extra: NodeTime, mood: Mood
 ) -> Unallocated:
     """Say what became of the capacity that nobody holds (L2).
 
     Args:
         frame: The frame.
-        horizons: The horizons, for stated time.
         inv: The inventory.
-        capacity: (node, start, end, figure) where the TRES is tracked.
+        capacity: The capacity in stated time, where the TRES is tracked.
         holdings: What is held.
         extra: What is held unseen.
-        state: The state of each node.
-        maintenance: (node, start, end) of reservations for maintenance.
-        wanted: (node, start, end) in which somebody who may use the node waits for the TRES.
+        mood: What is not held is put down to.
     """
     count = len(inv.nodes)
-    node, start, end, figure = capacity
-    stated_low, stated_high = (frame.inside(edge) for edge in horizons.stated)
-    same = np.zeros(len(node), dtype=np.int64)
-    at, _, start, end = overlaps(same, start, end, np.zeros(len(stated_low), dtype=np.int64), stated_low, stated_high)
-    node, figure = node[at], figure[at]
     held = total(
         np.concatenate([holdings.node, extra.node]),
         np.concatenate([holdings.start, extra.start]),
@@ -188,21 +194,32 @@ def unallocated(
         np.concatenate([holdings.kept, extra.amount]),
         count,
     )
-    step_borders = (inv.step_node, inv.step_start, inv.step_end)
-    changes = (held.intervals(frame.length)[:3], state.intervals(frame.length)[:3])
-    who, low, high = atoms(frame, count, (node, start, end), *changes, maintenance, wanted, step_borders)
-    order = np.lexsort((start, node))
-    at, row, low, high = overlaps(who, low, high, node[order], start[order], end[order])
-    who, size = who[at], figure[order][row]
+    changes = (held.intervals(frame.length)[:3], mood.state.intervals(frame.length)[:3])
+    steps = (inv.step_node, inv.step_start, inv.step_end)
+    stated = (capacity.node, capacity.start, capacity.end)
+    who, low, high = atoms(frame, count, stated, *changes, mood.maintenance, mood.wanted, steps)
+    at, row, low, high = overlaps(who, low, high, *stated)
+    who, size = who[at], capacity.amount[row]
     free = size - held.at(who, low)
-    queued = covered(*wanted, count).at(who, low) > 0
-    mood = np.maximum(state.at(who, low), (covered(*maintenance, count).at(who, low) > 0).astype(np.int64))
-    category = np.where(mood == 2, 1, np.where(mood == 1, 2, np.where(queued, 4, 3)))  # noqa: PLR2004 - codes of STATES
-    step = inv.step_at(who, low)
-    some, held_some = free > 0, size > free
-    parts = ((slice(None), 0, size), (some, category[some], free[some]), (held_some, NONE, (size - free)[held_some]))
-    return Unallocated(
-        *(np.concatenate([column[rows] for rows, _, _ in parts]) for column in (step, who, low, high)),
-        np.concatenate([np.broadcast_to(code, amount.shape) for _, code, amount in parts]),
-        np.concatenate([amount for _, _, amount in parts]),
+    return _rows(inv.step_at(who, low), who, (low, high), size, free, _put_down_to(mood, count, who, low))
+
+
+def _put_down_to(mood: Mood, count: int, node: Ints, time: Ints) -> Ints:
+    """Give the category of what nobody holds."""
+    queued = covered(*mood.wanted, count).at(node, time) > 0
+    repaired = covered(*mood.maintenance, count).at(node, time) > 0
+    state = np.maximum(mood.state.at(node, time), repaired.astype(np.int64))
+    down, planned, blocked, idle = (CATEGORIES.index(name) for name in ("down", "planned_down", "blocked", "idle"))
+    instead = np.where(queued, blocked, idle)
+    return np.where(
+        state == STATES.index("down"), down, np.where(state == STATES.index("planned_down"), planned, instead)
     )
+
+
+def _rows(step: Ints, who: Ints, time: tuple[Ints, Ints], size: Ints, free: Ints, category: Ints) -> Unallocated:
+    """Put capacity, what is free of it and what is held of it one after another."""
+    some, taken = np.flatnonzero(free > 0), np.flatnonzero(size > free)
+    row = np.concatenate([np.arange(len(who), dtype=np.int64), some, taken])
+    codes = [np.zeros(len(who), dtype=np.int64), category[some], np.full(len(taken), NONE, dtype=np.int64)]
+    amount = np.concatenate([size, free[some], (size - free)[taken]])
+    return Unallocated(step[row], who[row], time[0][row], time[1][row], np.concatenate(codes), amount)

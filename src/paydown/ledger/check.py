@@ -46,7 +46,7 @@ def _names(names: tuple[str, ...]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-_KEY = "cluster, day, node, partition, tres, category, detail, job_id, attempt, \"user\", account, basis, signal"
+_KEY = 'cluster, day, node, partition, tres, category, detail, job_id, attempt, "user", account, basis, signal'
 
 # Each gives cluster, day, found, expected and what names the cell; only where the two differ.
 _SQL = {
@@ -75,8 +75,8 @@ _SQL = {
 }
 
 _SUMS = f"""
-SELECT node, tres, job_id, attempt, CASE WHEN category IN ({_names(ALLOCATED)}) THEN 'allocated' ELSE category END AS category,
-    sum(amount) AS amount
+SELECT node, tres, job_id, attempt, sum(amount) AS amount,
+    CASE WHEN category IN ({_names(ALLOCATED)}) THEN 'allocated' ELSE category END AS category
 FROM {{table}} WHERE day = $day AND cluster = $cluster GROUP BY ALL
 """
 

@@ -39,7 +39,7 @@ def ratios_ppm(table: pa.Table, name: str) -> Ints:
     column = table.column(name)
     known = column.null_count == 0
     values = column.to_numpy() if known else pc.fill_null(column, -1.0).to_numpy()
-    whole = np.floor(values * PPM + 0.5).astype(np.int64)
+    whole: Ints = np.floor(values * PPM + 0.5).astype(np.int64)
     return whole if known else np.maximum(whole, NONE)
 
 

@@ -16,9 +16,11 @@ from paydown.ledger.book import Book, Holders, entries_table, kind_code
 from paydown.ledger.capacity import (
     CATEGORIES,
     STATES,
+    Mood,
     NodeTime,
     Unallocated,
     node_state,
+    stated_capacity,
     unallocated,
     unseen,
     unseen_memory,
@@ -250,10 +252,9 @@ def _post_unallocated(world: _World, holdings: dict[str, Holdings], hidden: dict
     state, maintenance = _states(world), _maintenance(world)
     wanted = {want: wanted_steps(world.inv, world.waits, gpu=want) for want in (True, False)}
     for tres, held in holdings.items():
-        found = unallocated(
-            world.frame, world.horizons, world.inv, _capacity(world, tres), held, hidden[tres], state, maintenance,
-            wanted[tres in ("gpu", "gpu_memory")],
-        )  # fmt: skip
+        capacity = stated_capacity(world.frame, world.horizons, _capacity(world, tres))
+        mood = Mood(state, maintenance, wanted[tres in ("gpu", "gpu_memory")])
+        found = unallocated(world.frame, world.inv, capacity, held, hidden[tres], mood)
         _post_free(world, tres, found)
         _post_unseen(world, tres, hidden[tres])
 
@@ -343,7 +344,7 @@ def _post_tres(
 ) -> tuple[tuple[Ints, Ints, Ints], list[tuple[Ints, Ints, Ints]], Bools]:
     """Post what is used of a TRES.
 
-    Gives what is held and what is covered, each by (allocation, bucket), and which holdings whole-job figures speak for.
+    Gives what is held and what is covered, each by (allocation, bucket), and the holdings that have whole-job figures.
     """
     frame, allocs, target = world.frame, world.allocs, world.target(tres)
     settled = settle(frame, tres, holdings, pieces, cover)
@@ -372,9 +373,7 @@ def _whole_job(
     }
     totals: dict[tuple[str, int], int] = {}
     if any(node is None and signal in signals for each in world.figures.values() for node, _, signal in each):
-        totals = job_totals(
-            tres, world.real, world.figures, _everywhen(world) if tres == "gpu_memory" else None
-        )
+        totals = job_totals(tres, world.real, world.figures, _everywhen(world) if tres == "gpu_memory" else None)
     whole, ruled = whole_job(tres, signals, inv, allocs, holdings, world.figures, sampled, totals)
     for row in np.unique(holdings.alloc[ruled]).tolist():
         key = (allocs.jobs[allocs.job[row]], int(allocs.attempt[row]), inv.nodes[allocs.node[row]], tres)

@@ -10,7 +10,16 @@ from paydown.ledger.capacity import NodeTime
 from paydown.ledger.columns import NONE, counts, texts
 from paydown.ledger.frame import Frame
 from paydown.ledger.holdings import Holdings
-from paydown.ledger.intervals import Ints, elementary, empty, overlaps, split_at_buckets, starts_of_groups, sum_by, union
+from paydown.ledger.intervals import (
+    Ints,
+    elementary,
+    empty,
+    overlaps,
+    split_at_buckets,
+    starts_of_groups,
+    sum_by,
+    union,
+)
 from paydown.ledger.inventory import Inventory
 from paydown.ledger.jobs import Allocations, Attempts, jobs_rows, text_column
 from paydown.ledger.waiting import Waiting, may_use
@@ -18,7 +27,11 @@ from paydown.model.entries import DEMAND
 from paydown.model.units import MS_PER_HOUR
 from paydown.model.window import date_of
 
-ASKED = {"gpu": ("req_gpu_milli", "gpu_milli"), "cpu": ("req_cpu_milli", "cpu_milli"), "memory": ("req_memory_mib", "memory_mib")}
+ASKED = {
+    "gpu": ("req_gpu_milli", "gpu_milli"),
+    "cpu": ("req_cpu_milli", "cpu_milli"),
+    "memory": ("req_memory_mib", "memory_mib"),
+}
 """Per TRES: what a job asks for, and what its allocations hold of it."""
 
 _Rows = tuple[Ints, Ints, Ints, Ints, Ints]
@@ -79,7 +92,9 @@ def _waiting(frame: Frame, inv: Inventory, waits: Waiting, asked: Ints) -> list[
         mine = np.flatnonzero((waits.kind == code) & (asked[waits.row] > 0))
         low, high, pool = pool_of(frame, inv, kind)
         zero = np.zeros(len(mine), dtype=np.int64)
-        at, which, start, end = overlaps(zero, waits.start[mine], waits.end[mine], np.zeros(len(low), dtype=np.int64), low, high)
+        at, which, start, end = overlaps(
+            zero, waits.start[mine], waits.end[mine], np.zeros(len(low), dtype=np.int64), low, high
+        )
         row, hour, length = _by_hour(frame, start, end)
         jobs_row = waits.row[mine[at[row]]]
         parts.append((hour, pool[which[row]], jobs_row, asked[jobs_row] * length, np.ones(len(row), dtype=np.int64)))

@@ -19,9 +19,7 @@ _PHASES = ("never_used", "startup", "gap", "tail")
 
 def merged(summaries: pa.Table) -> pa.Table:
     """Merge the summaries of several days: first and last activity of each allocation's device."""
-    keyed = summaries.set_column(
-        summaries.column_names.index("gpu"), "gpu", pc.fill_null(summaries.column("gpu"), "")
-    )
+    keyed = summaries.set_column(summaries.column_names.index("gpu"), "gpu", pc.fill_null(summaries.column("gpu"), ""))
     found = keyed.group_by(_WHOSE, use_threads=False).aggregate(
         [("samples", "sum"), ("first_sample", "min"), ("first_active", "min"), ("last_active", "max")]
     )
@@ -38,7 +36,8 @@ def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table
         jobs: Every jobs row of the holders, and of their jobs' other attempts.
     """
     by_runs = pc.and_(
-        pc.equal(entries.column("category"), "inactive"), pc.is_in(entries.column("basis"), pa.array(["sampled", "shared"]))
+        pc.equal(entries.column("category"), "inactive"),
+        pc.is_in(entries.column("basis"), pa.array(["sampled", "shared"])),
     )
     kept = entries.filter(pc.invert(pc.fill_null(by_runs, False)))  # noqa: FBT003 - pyarrow's own order
     known = attempts(jobs)
@@ -46,7 +45,9 @@ def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table
     used = pc.equal(kept.column("category"), "used")
     columns = {name: kept.column(name) for name in ENTRIES.names}
     columns["detail"] = pc.replace_with_mask(
-        kept.column("detail").combine_chunks(), used.combine_chunks(), pa.array(known.details(kept.filter(used)), pa.string())
+        kept.column("detail").combine_chunks(),
+        used.combine_chunks(),
+        pa.array(known.details(kept.filter(used)), pa.string()),
     )
     held = pc.and_(pc.is_valid(kept.column("job_id")), pc.not_equal(kept.column("job_id"), UNSEEN))
     held = pc.fill_null(held, False)  # noqa: FBT003 - pyarrow's own order

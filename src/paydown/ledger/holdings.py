@@ -28,7 +28,7 @@ from paydown.ledger.jobs import Allocations
 from paydown.model.units import MILLI
 
 Resolved = Mapping[tuple[str, int, str, int], Sequence[tuple[str, int]]]
-"""(job_id, attempt, node, start in epoch ms) of an allocation without named devices to its (device, milli) (L1.4 rule 2)."""
+"""(job_id, attempt, node, start in epoch ms) of an allocation that names no devices to its (device, milli) (L1.4)."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ def gpu_holdings(frame: Frame, inv: Inventory, allocs: Allocations, resolved: Re
     rows = joined([_fit_to_devices(inv, rows.pick(known)), rows.pick(~known)])
     low, high, step = inv.step_start, inv.step_end, inv.gpu
     tracked = step != NONE
-    return fit_to_nodes(frame, inv, rows, (inv.step_node[tracked], low[tracked], high[tracked], step[tracked])).ordered()
+    return fit_to_nodes(
+        frame, inv, rows, (inv.step_node[tracked], low[tracked], high[tracked], step[tracked])
+    ).ordered()
 
 
 def _cut_at_steps(inv: Inventory, rows: Holdings) -> Holdings:
@@ -122,14 +124,16 @@ def _of_named(inv: Inventory, allocs: Allocations, chosen: Ints) -> Holdings:
     return _plain(row[copy], devices[place], node, start[copy], end[copy], shares[place], step[copy])
 
 
-def _named_split(inv: Inventory, texts: list[str], node: int, set_code: int, text: int, milli: int) -> tuple[Ints, Ints]:
+def _named_split(
+    inv: Inventory, texts: list[str], node: int, set_code: int, text: int, milli: int
+) -> tuple[Ints, Ints]:
     names = sorted({name for name in texts[text].split(";") if name}, key=device_order)
     devices = np.array([inv.device_index[node, name] for name in names], dtype=np.int64)
     return devices, split_evenly(milli, sizes_in(inv, np.full(len(devices), set_code, dtype=np.int64), devices)[0])
 
 
 def sizes_in(inv: Inventory, set_code: Ints, device: Ints) -> tuple[Ints, Ints, Bools]:
-    """Give (milli, memory in MiB or NONE, listed) of devices in device sets; unlisted ones count as a whole GPU (L1.3)."""
+    """Give (milli, memory in MiB or NONE, listed) of devices in device sets; unlisted ones are whole GPUs (L1.3)."""
     key, milli, memory = inv.sizes
     if not len(key):
         return np.full(len(device), MILLI), np.full(len(device), NONE), np.zeros(len(device), dtype=bool)
@@ -139,14 +143,12 @@ def sizes_in(inv: Inventory, set_code: Ints, device: Ints) -> tuple[Ints, Ints, 
     return np.where(listed, milli[at], MILLI), np.where(listed, memory[at], NONE), listed
 
 
-def _of_unnamed(
-    frame: Frame, inv: Inventory, allocs: Allocations, chosen: Ints, resolved: Resolved
-) -> list[Holdings]:
+def _of_unnamed(frame: Frame, inv: Inventory, allocs: Allocations, chosen: Ints, resolved: Resolved) -> list[Holdings]:
     """Rules 2 to 4: devices by labelled samples, by being alone on the node, or none."""
     sole = _sole(frame, inv, allocs, chosen)
     outside = complement(sole.alloc, sole.start, sole.end, len(allocs.gpu), frame.length)
     at, _, start, end = overlaps(chosen, allocs.start[chosen], allocs.end[chosen], *outside)
-    return [*_all_devices(inv, sole, allocs), *_resolved(inv, allocs, chosen[at], start, end, resolved)]
+    return [*_all_devices(inv, sole), *_resolved(inv, allocs, chosen[at], start, end, resolved)]
 
 
 def _sole(frame: Frame, inv: Inventory, allocs: Allocations, chosen: Ints) -> Holdings:
@@ -165,7 +167,7 @@ def _sole(frame: Frame, inv: Inventory, allocs: Allocations, chosen: Ints) -> Ho
     return _plain(row, np.full(len(row), NONE), allocs.node[row], start, end, allocs.gpu[row], step)
 
 
-def _all_devices(inv: Inventory, sole: Holdings, allocs: Allocations) -> list[Holdings]:
+def _all_devices(inv: Inventory, sole: Holdings) -> list[Holdings]:
     sets = inv.set_code[sole.step]
     sizes = np.array([len(each.devices) for each in inv.sets], dtype=np.int64)
     copy, number = expand(sizes[sets] if len(sets) else empty())
@@ -189,11 +191,11 @@ def _resolved(
     devices: list[tuple[int, int, int]] = []
     left = allocs.gpu[row].copy()
     for place, each in enumerate(row.tolist()):
-        node = int(allocs.node[each])
-        key = (allocs.jobs[allocs.job[each]], int(allocs.attempt[each]), inv.nodes[node], int(allocs.began[each]))
-        for gpu, milli in resolved.get(key, ()):
-            devices.append((place, inv.device_index[node, gpu], milli))
-            left[place] -= milli
+        on = int(allocs.node[each])
+        key = (allocs.jobs[allocs.job[each]], int(allocs.attempt[each]), inv.nodes[on], int(allocs.began[each]))
+        for gpu, part in resolved.get(key, ()):
+            devices.append((place, inv.device_index[on, gpu], part))
+            left[place] -= part
     found = np.array(devices, dtype=np.int64).reshape(len(devices), 3)
     at, some = found[:, 0], left > 0
     zero = np.zeros(len(row), dtype=np.int64)
@@ -236,9 +238,7 @@ def _take_off(rows: Holdings, capacity: tuple[Ints, Ints, Ints, Ints]) -> Holdin
     node, start, end, figure = capacity
     at, step, low, high = overlaps(rows.node, rows.start, rows.end, node, start, end)
     bounds = np.concatenate([rows.node, rows.node[at]])
-    part, low, high = elementary(
-        bounds, np.concatenate([rows.start, low]), np.concatenate([rows.end, high])
-    )
+    part, low, high = elementary(bounds, np.concatenate([rows.start, low]), np.concatenate([rows.end, high]))
     whole = part < len(rows)
     rows = rows.pick(part[whole], low[whole], high[whole])
     limit = np.full(len(rows), NONE, dtype=np.int64)
@@ -277,7 +277,13 @@ def host_holdings(frame: Frame, inv: Inventory, allocs: Allocations, tres: str) 
     held = allocs.cpu if tres == "cpu" else allocs.memory
     row = np.flatnonzero(held != NONE)
     rows = _plain(
-        row, np.full(len(row), NONE), allocs.node[row], allocs.start[row], allocs.end[row], held[row], np.zeros_like(row)
+        row,
+        np.full(len(row), NONE),
+        allocs.node[row],
+        allocs.start[row],
+        allocs.end[row],
+        held[row],
+        np.zeros_like(row),
     )
     return fit_to_nodes(frame, inv, rows, tracked_capacity(frame, inv, allocs, tres))
 

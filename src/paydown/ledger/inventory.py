@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def _first_wins(rows: Iterable[dict[str, Any]], key: str) -> dict[str, list[dict
     return groups
 
 
-def _rows(table: pa.Table, frame: Frame, horizon: int, end: int) -> list[dict[str, Any]]:
+def _rows(table: pa.Table, horizon: int, end: int) -> list[dict[str, Any]]:
     """Give rows as dictionaries with start and end in ms since the epoch, not yet cut to the frame."""
     start = instants(table, "start", 0)
     stop = instants(table, "end", FOREVER)
@@ -224,9 +225,9 @@ def inventory(
     index = {name: code for code, name in enumerate(names)}
     device_node, device_names, device_index = device_codes(pairs | named_devices(nodes, devices, index))
     builder = _Builder(device_index, {}, {}, {}, [], {name: [] for name in _STEP_COLUMNS}, [])
-    node_rows = _first_wins(_rows(nodes, frame, horizons.capacity_end, horizons.end), "node")
+    node_rows = _first_wins(_rows(nodes, horizons.capacity_end, horizons.end), "node")
     by_node: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in _rows(devices, frame, horizons.capacity_end, horizons.end):
+    for row in _rows(devices, horizons.capacity_end, horizons.end):
         by_node[row["node"]].append(row)
     for name, code in index.items():
         kept = [row for rows in _first_wins(by_node.get(name, ()), "gpu").values() for row in rows]
@@ -250,7 +251,7 @@ def _steps(
     for row in (*rows, *devices):
         borders |= {instant for instant in (row["start"], row["end"]) if low < instant < high}
     ordered = sorted(borders)
-    for start, end in zip(ordered, ordered[1:], strict=False):
+    for start, end in pairwise(ordered):
         covering = next((row for row in rows if row["start"] <= start < row["end"]), None)
         here = [row for row in devices if row["start"] <= start < row["end"]]
         builder.step(node, start - low, end - low, covering, here)

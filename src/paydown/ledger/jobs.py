@@ -101,7 +101,8 @@ def effective_ends(table: pa.Table, jobs: Attempts, horizons: Horizons) -> Ints:
     )
     following = np.full(len(order), FOREVER, dtype=np.int64)
     following[order[:-1][same]] = start[order[1:][same]]
-    return np.minimum(np.minimum(end, following), horizons.end)
+    effective: Ints = np.minimum(np.minimum(end, following), horizons.end)
+    return effective
 
 
 def jobs_rows(table: pa.Table, jobs: Attempts) -> Ints:
@@ -137,6 +138,6 @@ def text_column(values: npt.NDArray[np.int64], words: list[str]) -> pa.Array:
     """Give codes back as text, NONE as null."""
     if not words:
         return pa.nulls(len(values), pa.string())
-    return pa.DictionaryArray.from_arrays(
-        pa.array(values, mask=values == NONE), pa.array(words, pa.string())
-    ).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(values, mask=values == NONE), pa.array(words, pa.string())).cast(
+        pa.string()
+    )

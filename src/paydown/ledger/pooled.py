@@ -90,9 +90,7 @@ class NodeMoments:
     outside: tuple[Ints, Ints, Ints]
 
 
-def moments(
-    frame: Frame, horizons: Horizons, inv: Inventory, gpu: Holdings, unseen: NodeTime
-) -> NodeMoments:
+def moments(frame: Frame, horizons: Horizons, inv: Inventory, gpu: Holdings, unseen: NodeTime) -> NodeMoments:
     """Find when a node is full and has holders without known devices, and when it has none and nothing is unseen."""
     count = len(inv.nodes)
     unknown = gpu.device == NONE
@@ -111,9 +109,7 @@ def moments(
     seen = hidden.at(node, low) == 0
     full = seen & (capacity > 0) & (held.at(node, low) >= capacity) & (nameless.at(node, low) > 0)
     open_ = seen & (some.at(node, low) == 0) & (cover.at(node, low) > 0)
-    return NodeMoments(
-        union(node[full], low[full], high[full]), union(node[open_], low[open_], high[open_])
-    )
+    return NodeMoments(union(node[full], low[full], high[full]), union(node[open_], low[open_], high[open_]))
 
 
 def outside(rows: Loose, when: NodeMoments) -> Loose:

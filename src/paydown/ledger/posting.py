@@ -159,7 +159,7 @@ class ClusterPosting:
     progress: Progress = _silent
 
     def run(self, forced: set[int] | None, total: Total) -> set[int]:
-        """Post what is marked (or forced), finish the details of every day that this touches, and give all these days."""
+        """Post what is marked (or forced), finish the details of every day that this touches, and give these days."""
         post_days, detail_days = self._wanted(forced, total)
         if not post_days and not detail_days:
             return set()
@@ -208,7 +208,8 @@ class ClusterPosting:
         if not days:
             return {}
         low, high = min(days) * MS_PER_DAY - MS_PER_DAY, (max(days) + 2) * MS_PER_DAY
-        sql = """SELECT * FROM allocations WHERE (job_id, attempt, node) IN (SELECT (job_id, attempt, node) FROM allocations
+        sql = """SELECT * FROM allocations WHERE (job_id, attempt, node) IN (
+            SELECT (job_id, attempt, node) FROM allocations
             WHERE gpus IS NULL AND gpu_milli > 0 AND start < $high AND coalesce("end", 'infinity') > $low)"""
         rows = self._query(sql, "allocations", {"low": from_ms(low), "high": from_ms(high)})
         if not rows.num_rows:
@@ -370,9 +371,8 @@ class ClusterPosting:
 
     def _posted_row(self, day: int) -> pa.Table:
         end = min((day + 1) * MS_PER_DAY, Horizons.of(self.base.rows("sources", clusters=[self.cluster])).end)
-        row = {
-            "cluster": self.cluster, "day": date_of(day), "settings": self.settings.model_dump_json(), "end": from_ms(end)
-        }  # fmt: skip
+        settings = self.settings.model_dump_json()
+        row = {"cluster": self.cluster, "day": date_of(day), "settings": settings, "end": from_ms(end)}
         return pa.Table.from_pylist([row], schema=POSTED.arrow)
 
 

@@ -32,9 +32,7 @@ def unnamed(facts: Mapping[str, pa.Table]) -> pa.Table:
     return table.append_column("until", pa.array(end)).filter(pa.array(some))
 
 
-def resolve(
-    cluster: str, settings: LedgerSettings, facts: Mapping[str, pa.Table]
-) -> dict[Key, list[tuple[str, int]]]:
+def resolve(cluster: str, settings: LedgerSettings, facts: Mapping[str, pa.Table]) -> dict[Key, list[tuple[str, int]]]:
     """Find the (device, milli) of each allocation that names none.
 
     Args:

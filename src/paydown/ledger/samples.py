@@ -40,13 +40,28 @@ class Coverage:
 
     def pick(self, rows: Ints | Bools) -> Coverage:
         """Choose rows."""
-        columns = (self.entity, self.label, self.start, self.end, self.figure, self.quiet, self.signal)
-        return Coverage(*(column[rows] for column in columns), self.signals)
+        return Coverage(
+            self.entity[rows],
+            self.label[rows],
+            self.start[rows],
+            self.end[rows],
+            self.figure[rows],
+            self.quiet[rows],
+            self.signal[rows],
+            self.signals,
+        )
 
     def at_nodes(self, node: Ints) -> Coverage:
         """Give the moments at which device samples begin, as samples of their nodes (`node` by device code)."""
         return Coverage(
-            node[self.entity], self.label, self.start, self.start + 1, self.figure, self.quiet, self.signal, self.signals
+            node[self.entity],
+            self.label,
+            self.start,
+            self.start + 1,
+            self.figure,
+            self.quiet,
+            self.signal,
+            self.signals,
         )
 
 
@@ -73,7 +88,8 @@ class _Sorted:
         if self.rejected is None:
             return np.zeros(len(self.entity), dtype=bool)
         bit = 1 << schema.measured.index(name)
-        return (self.rejected & bit) != 0
+        carried: Bools = (self.rejected & bit) != 0
+        return carried
 
 
 def _sorted(frame: Frame, table: pa.Table, entity: Ints, label: Ints, *, by_label: bool) -> _Sorted:
@@ -147,12 +163,12 @@ def recode_labels(codes: Ints, words: list[str], jobs: dict[str, int]) -> Ints:
     return recode(codes, words, jobs)
 
 
-def gpu_coverage(
-    frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int]
-) -> tuple[Coverage, Coverage]:
+def gpu_coverage(frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int]) -> tuple[Coverage, Coverage]:
     """Read gpu_samples: give the coverage for gpu and for gpu_memory. `jobs` learns the labels that it lacks."""
     rows = _gpu_rows(frame, inv, table, jobs)
-    figures = {name: rows.put(ratios_ppm(rows.table, f"{name}_ratio")) for name in {*ACTIVITY, *frame.settings.gpu_signals}}
+    figures = {
+        name: rows.put(ratios_ppm(rows.table, f"{name}_ratio")) for name in {*ACTIVITY, *frame.settings.gpu_signals}
+    }
     limit = ppm(frame.settings.inactive_ratio)
     busiest = np.full(len(rows.entity), NONE, dtype=np.int64)
     for name in ACTIVITY:

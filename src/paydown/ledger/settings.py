@@ -27,5 +27,7 @@ class LedgerSettings(BaseModel):
         3_600_000, gt=0, description="Up to how long a sample's declared duration is believed, in ms (default 1 h)."
     )
     max_gap_ms: int = Field(
-        300_000, ge=0, description="Over how long a lateness of the next sample one is stretched, in ms (default 5 min)."
+        300_000,
+        ge=0,
+        description="Over how long a lateness of the next sample one is stretched, in ms (default 5 min).",
     )

@@ -182,7 +182,9 @@ def post_pieces(target: Target, holdings: Holdings, settled: Settled) -> tuple[t
     """Post used and underused; gives (allocation, bucket, amount) that is covered, and the runs that are inactive."""
     pieces = settled.pieces
     span = target.frame.settings.inactivity_span_ms
-    still = inactive(pieces, settled.quiet, span) if target.tres in ("gpu", "cpu") else np.zeros(len(pieces), dtype=bool)
+    still = (
+        inactive(pieces, settled.quiet, span) if target.tres in ("gpu", "cpu") else np.zeros(len(pieces), dtype=bool)
+    )
     row, bucket, start, end = target.clipped(pieces.start, pieces.end)
     length = end - start
     holding = pieces.holding[row]
@@ -208,9 +210,7 @@ def post_pieces(target: Target, holdings: Holdings, settled: Settled) -> tuple[t
 
 def _kinds(tres: str, category: str, basis: Ints, signal: Ints, detail: str | None = None) -> Ints:
     """Give kind codes of a category by basis and signal."""
-    table = np.array(
-        [[kind_code(tres, category, detail, b, s) for s in SIGNALS] for b in BASES], dtype=np.int64
-    )
+    table = np.array([[kind_code(tres, category, detail, b, s) for s in SIGNALS] for b in BASES], dtype=np.int64)
     return table[basis, signal]
 
 

@@ -66,7 +66,8 @@ def _kinds(jobs: pa.Table, row: Ints, held_gpu: Bools) -> tuple[Ints, list[tuple
     keys = np.stack([partition[row], model[row], gpu.astype(np.int64)], axis=1)
     distinct, which = np.unique(keys, axis=0, return_inverse=True)
     kinds = [
-        (partitions[p] if p != NONE else None, models[m] if m != NONE else None, bool(g)) for p, m, g in distinct.tolist()
+        (partitions[p] if p != NONE else None, models[m] if m != NONE else None, bool(g))
+        for p, m, g in distinct.tolist()
     ]
     return which.reshape(-1).astype(np.int64), kinds
 

@@ -64,9 +64,11 @@ def choose(
 def speaks_of(
     figures: dict[tuple[str | None, str | None, str], Figure], node: str, signals: Iterable[str], *, devices: bool
 ) -> bool:
-    """Tell whether any figure of the signals is about a node (or, where the TRES has them, a device on it) or the job."""
+    """Tell whether any figure of the signals is about a node (where the TRES has `devices`, one on it) or the job."""
     return any(
-        signal in signals and (key_node is None or key_node == node) and (gpu is None or (devices and key_node is not None))
+        signal in signals
+        and (key_node is None or key_node == node)
+        and (gpu is None or (devices and key_node is not None))
         for key_node, gpu, signal in figures
     )
 
@@ -124,7 +126,7 @@ def whole_job(
     ruled = np.zeros(len(holdings), dtype=bool)
     keys = list(zip((allocs.jobs[job] for job in allocs.job.tolist()), allocs.attempt.tolist(), strict=True))
     wanted = np.array([key in figures for key in keys], dtype=bool)
-    for row in np.flatnonzero(wanted[holdings.alloc]).tolist() if len(keys) else ():
+    for row in np.flatnonzero(wanted[holdings.alloc]).tolist() if keys else ():
         key, node = keys[int(holdings.alloc[row])], inv.nodes[int(holdings.node[row])]
         if (*key, node, tres) in sampled:
             continue

@@ -136,7 +136,7 @@ DEMAND = Table(
     (
         _CLUSTER, _DAY,
         Column("hour", "instant", "The start of the hour.", "UTC"),
-        _text("pool", "The node's pool (of a waiting job: that of all nodes it may use); null: none or several.", null=True),
+        _text("pool", "The node's pool (of a waiting job: that of all nodes it may use), if one.", null=True),
         _text("partition", "The job's partition.", null=True),
         _text("account", "The account that pays.", null=True),
         _TRES,
@@ -161,7 +161,7 @@ DIRTY = Table(
     "dirty", "meta", "Days whose facts changed since they were posted.",
     (
         _CLUSTER, _DAY,
-        _text("need", "`post`: from the facts; `details`: from stored runs and summaries.", choices=("post", "details")),
+        _text("need", "`post`: from facts; `details`: from stored runs and summaries.", choices=("post", "details")),
     ),
     ("cluster", "day"), partition=(), sort=("cluster", "day"),
 )

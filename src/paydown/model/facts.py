@@ -50,7 +50,7 @@ _START = _instant("start", "From when this holds.")
 _END = _instant("end", "Until when this holds (exclusive); null while it still does.", null=True)
 _SAMPLE_START = _instant("start", "The beginning of the time that the sample describes.")
 _DURATION = Column("duration_ms", "int", "How long the sample describes.", "ms")
-_LABEL = _text("job_id", "The job that the sample is labelled with; null where it is the device's or node's.", null=True)
+_LABEL = _text("job_id", "The job that the sample is labelled with; null: it is the device's or node's.", null=True)
 
 NODES = Table(
     "nodes", "fact", "The inventory: what each node has.",
@@ -205,7 +205,7 @@ GPU_SAMPLES = Table(
         _CLUSTER, _NODE, _GPU, _LABEL, _SAMPLE_START, _DURATION,
         Column("reading_ms", "int", "How long the instrument looked, where less than the duration.", "ms", null=True),
         _ratio("gpu_util_ratio", "Share of the reading during which any kernel ran (DCGM_FI_DEV_GPU_UTIL)."),
-        _ratio("gr_engine_active_ratio", "Share of time the graphics engine was active (DCGM_FI_PROF_GR_ENGINE_ACTIVE)."),
+        _ratio("gr_engine_active_ratio", "Share of time the graphics engine was busy (DCGM_FI_PROF_GR_ENGINE_ACTIVE)."),
         _ratio("sm_active_ratio", "Share of SMs with a warp, averaged over time (DCGM_FI_PROF_SM_ACTIVE)."),
         _ratio("sm_occupancy_ratio", "Resident warps over the most possible (DCGM_FI_PROF_SM_OCCUPANCY)."),
         _ratio("tensor_active_ratio", "Share of cycles the tensor pipe was active (DCGM_FI_PROF_PIPE_TENSOR_ACTIVE)."),

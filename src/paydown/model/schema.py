@@ -16,7 +16,7 @@ Kind = Literal["text", "int", "real", "instant", "day", "flag"]
 """text: UTF-8; int: 64-bit; real: double; instant: UTC, whole milliseconds; day: UTC date; flag: boolean."""
 
 Role = Literal["fact", "said", "derived", "meta"]
-"""fact: what a cluster has, does and measures; said: what people say; derived: can be made again; meta: of the store."""
+"""fact: what a cluster has, does, measures; said: what people say; derived: can be made again; meta: of the store."""
 
 
 @dataclass(frozen=True)
