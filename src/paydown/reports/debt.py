@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING
 from paydown.model.units import MS_PER_HOUR, TRES
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
-from paydown.reports.parts.balance import IS_INDEBTED, balance, exactly, hours
+from paydown.reports.parts.balance import IS_INDEBTED, balance, cells, exactly, hours
 from paydown.reports.parts.cuts import SHARED, Cut, chosen, overlaps
 from paydown.reports.parts.debt_columns import COLUMNS, columns
 from paydown.reports.parts.debt_headline import headline
@@ -58,7 +58,6 @@ from paydown.reports.parts.statement import Statement, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from paydown.reports.parts.postings import Filters
     from paydown.store.snapshot import Snapshot
 
 SQL = """{balance},
@@ -98,20 +97,22 @@ def run(snapshot: Snapshot, asked: LedgerParameters) -> Answer:
     filters = ledger_filters(scope, asked)
     tres = headline_tres(scope, filters, asked.tres)
     cuts = chosen(asked.by, SHARED)
-    beside = known(scope, filters, tres)
-    compared = earlier(scope, cuts, {**filters, "tres": tres})
-    rows = _rows(scope, cuts, {**filters, "tres": tres}, compared)
+    filters["tres"] = tres
+    looked = cells(scope, cuts, filters)
+    beside = known(scope, filters, tres, None if overlaps(cuts) else looked)
+    compared = earlier(scope, cuts, filters)
+    rows = _rows(scope, cuts, looked, compared)
     held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
     notes = [*scope.notes, *beside.notes, *compared.notes, *([GONE] * held_alone), *overlaps(cuts)]
     found = answer("debt", scope, asked, columns(cuts, exact=asked.exact), rows, coverage=beside.coverage, notes=notes)
     return headline(found, [beside.totals[name] for name in tres if name in beside.totals])
 
 
-def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, compared: Earlier) -> pa.Table:
+def _rows(scope: Scope, cuts: Sequence[Cut], looked: pa.Table, compared: Earlier) -> pa.Table:
     statement = Statement()
     keys = ", ".join(quoted(name) for name in dict.fromkeys([*(cut.name for cut in cuts), "tres"]))
     text = SQL.format(
-        balance=balance(scope, statement, cuts, filters),
+        balance=balance(statement, cuts, looked),
         indebted=IS_INDEBTED,
         before=compared.sql,
         join=compared.join,
@@ -128,7 +129,7 @@ def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, compared: Earlier
         order=_order(cuts),
     )
     statement.tables.update(compared.tables)
-    return scope.query(text, statement, scope.window)
+    return scope.query(text, statement)
 
 
 def _order(cuts: Sequence[Cut]) -> str:

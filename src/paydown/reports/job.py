@@ -41,7 +41,7 @@ from paydown.model.window import Window, to_ms
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer, table
 from paydown.reports.parts.curve import COLUMNS as CURVE
-from paydown.reports.parts.curve import Step, curve, step_of
+from paydown.reports.parts.curve import Step, buckets, curve, step_of
 from paydown.reports.parts.cuts import CUTS
 from paydown.reports.parts.filters import filters_of
 from paydown.reports.parts.job_figures import COLUMNS, job_rows
@@ -107,7 +107,8 @@ SHOWN = ("bucket", "bucket_end", "allocated", "used", "inactive", "underused", "
 
 def _timeline(scope: Scope, filters: Filters, bucket: Step, beside: Known) -> Answer:
     tracked = [name for name in TRES if name in beside.totals]
-    rows = curve(scope, (), {**filters, "tres": tracked}, step_of(scope.window, bucket))
+    step = step_of(scope.window, bucket)
+    rows = curve(scope, (), tracked, step, buckets(scope, (), {**filters, "tres": tracked}, step))
     first, *rest = [column for column in CURVE if column.name in SHOWN]
     return table("job.timeline", scope, [first, CUTS["tres"].column, *rest], rows)
 

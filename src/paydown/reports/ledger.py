@@ -40,7 +40,7 @@ from paydown.model.entries import ALLOCATED, UNALLOCATED
 from paydown.model.units import TRES
 from paydown.reports.interface import Answer, Need, OutColumn, Report
 from paydown.reports.parts.answers import answer
-from paydown.reports.parts.balance import cells, exactly, hours
+from paydown.reports.parts.balance import cells, exactly, hours, summed
 from paydown.reports.parts.cuts import CUTS, Cut, chosen, overlaps
 from paydown.reports.parts.filters import ledger_filters
 from paydown.reports.parts.known import known
@@ -51,6 +51,7 @@ from paydown.reports.parts.statement import Statement, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from paydown.reports.parts.postings import Filters
     from paydown.store.snapshot import Snapshot
 
 Category = Literal[
@@ -61,8 +62,7 @@ Category = Literal[
 ORDER = ("reported", *UNALLOCATED, "allocated", *ALLOCATED, "overcommitted")
 """The order in which categories are shown: from the whole to its parts."""
 
-SQL = """{cells},
-lines AS (
+SQL = """{cells}lines AS (
     SELECT * FROM cells
     UNION ALL BY NAME
     SELECT {plain}, 'allocated' AS category, sum(amount) AS amount FROM cells
@@ -89,8 +89,9 @@ def run(snapshot: Snapshot, asked: LedgerQuestion) -> Answer:
     filters = ledger_filters(scope, asked)
     if asked.tres:
         filters["tres"] = asked.tres
-    rows = _rows(scope, shown, filters, asked)
-    beside = known(scope, filters, asked.tres)
+    looked = None if overlaps(cuts) or CUTS["job_id"] in cuts else cells(scope, shown, filters)
+    rows = _rows(scope, shown, filters, asked, looked)
+    beside = known(scope, filters, asked.tres, looked)
     return answer(
         "ledger", scope, asked, _columns(shown, exact=asked.exact), rows, coverage=beside.coverage,
         notes=[*scope.notes, *beside.notes, *overlaps(cuts)],
@@ -103,12 +104,16 @@ def _shown(cuts: Sequence[Cut]) -> list[Cut]:
     return [*(cut for cut in cuts if cut.name not in last), *(CUTS[n] for n in last if CUTS[n] in cuts)]
 
 
-def _rows(scope: Scope, cuts: Sequence[Cut], filters: dict[str, Sequence[object]], asked: LedgerQuestion) -> pa.Table:
-    statement = Statement()
+def _rows(
+    scope: Scope, cuts: Sequence[Cut], filters: Filters, asked: LedgerQuestion, looked: pa.Table | None
+) -> pa.Table:
+    """Cells that were looked up already are summed from there; by job there are too many to carry around."""
+    statement = Statement(tables={} if looked is None else {"cells": looked})
+    given = "WITH " if looked is not None else summed(scope, statement, cuts, filters) + ",\n"
     keys = [quoted(cut.name) for cut in cuts]
     plain = [quoted(cut.name) for cut in cuts if cut.name not in {"category", "detail"}]
     text = SQL.format(
-        cells=cells(scope, statement, cuts, filters),
+        cells=given,
         keys=", ".join(keys),
         plain=", ".join(plain),
         allocated=_listed(ALLOCATED),

@@ -36,7 +36,7 @@ from pydantic import Field
 
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
-from paydown.reports.parts.curve import COLUMNS, Step, columns, curve, step_of
+from paydown.reports.parts.curve import COLUMNS, Step, buckets, columns, curve, step_of
 from paydown.reports.parts.cuts import CUTS, SHARED, chosen, overlaps
 from paydown.reports.parts.filters import GONE, headline_tres, ledger_filters
 from paydown.reports.parts.known import known
@@ -61,9 +61,11 @@ def run(snapshot: Snapshot, asked: TimelineQuestion) -> Answer:
     filters = ledger_filters(scope, asked)
     tres = headline_tres(scope, filters, asked.tres)
     cuts = chosen(asked.by, [name for name in SHARED if not CUTS[name].unit])
-    beside = known(scope, filters, tres)
+    filters["tres"] = tres
     step = step_of(scope.window, asked.bucket)
-    rows = curve(scope, cuts, {**filters, "tres": tres}, step)
+    looked = buckets(scope, cuts, filters, step)
+    beside = known(scope, filters, tres, None if overlaps(cuts) else looked)
+    rows = curve(scope, cuts, tres, step, looked)
     held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
     notes = [
         *scope.notes,

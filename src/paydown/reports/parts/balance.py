@@ -8,6 +8,7 @@ are use and debt where nothing of what was held is observed: they lie between ze
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from paydown.model.entries import ALLOCATED, UNALLOCATED
 from paydown.model.units import TRES
@@ -16,6 +17,9 @@ from paydown.reports.parts.joins import fine, joined, selected
 from paydown.reports.parts.postings import Filters, postings
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 AMOUNTS = (
     "reported", "not_held", *UNALLOCATED, "allocated", *ALLOCATED, "lost", "overcommitted",
@@ -81,29 +85,33 @@ balance AS (
 """From `cells` (keys, category, detail, amount) to one row for each key."""
 
 
-def cells(scope: Scope, statement: Statement, cuts: Sequence[Cut], filters: Filters, *, held_only: bool = False) -> str:
-    """Give the WITH clause of the sums of a scope's postings by some cuts, TRES, category and detail: `cells`."""
-    source = postings(statement, scope.window, filters, fine=fine(scope, cuts))
-    named, joins = joined(scope, statement, cuts)
-    columns = ", ".join([*selected(cut for cut in cuts if cut.name not in _POSTED), *(f"p.{name}" for name in _POSTED)])
-    where = f"WHERE p.category IN ({_NOT_FREE})" if held_only else ""
-    parts = [
-        f"postings AS (\n{source}\n)",
-        *named,
-        f"cells AS (SELECT {columns}, sum(p.amount) AS amount FROM postings p {joins} {where} GROUP BY ALL)",
-    ]
-    return "WITH " + ",\n".join(parts)
-
-
 _POSTED = ("tres", "category", "detail")
 """What cells are always apart by."""
 
 
-def balance(scope: Scope, statement: Statement, cuts: Sequence[Cut], filters: Filters) -> str:
-    """Give the WITH clause of a balance by some cuts and TRES; by what only holders have, of what is held alone."""
+def summed(scope: Scope, statement: Statement, cuts: Sequence[Cut], filters: Filters) -> str:
+    """Give the WITH clause of `cells`: a scope's postings summed by some cuts, TRES, category and detail."""
+    source = postings(statement, scope.window, filters, fine=fine(scope, cuts))
+    named, joins = joined(scope, statement, cuts)
+    columns = ", ".join([*selected(cut for cut in cuts if cut.name not in _POSTED), *(f"p.{name}" for name in _POSTED)])
+    total = f"SELECT {columns}, {exactly('sum(p.amount)')} AS amount FROM postings p {joins} GROUP BY ALL"
+    return "WITH " + ",\n".join([f"postings AS (\n{source}\n)", *named, f"cells AS (\n{total}\n)"])
+
+
+def cells(scope: Scope, cuts: Sequence[Cut], filters: Filters) -> pa.Table:
+    """Give the cells of a report, so that it looks at the ledger once; not for cuts with millions of cells."""
+    statement = Statement()
+    text = summed(scope, statement, cuts, filters)
+    return scope.query(f"{text}\nSELECT * FROM cells", statement, scope.window)
+
+
+def balance(statement: Statement, cuts: Sequence[Cut], found: pa.Table) -> str:
+    """Give the WITH clause of a balance of cells by the same cuts; by what only holders have, of what is held alone."""
+    statement.tables["found_cells"] = found
     held_only = any(cut.holder for cut in cuts)
+    where = f" WHERE category IN ({_NOT_FREE})" if held_only else ""
     keys = ", ".join(quoted(name) for name in dict.fromkeys([*(cut.name for cut in cuts), "tres"]))
-    return cells(scope, statement, cuts, filters, held_only=held_only) + "," + BALANCE.format(keys=keys)
+    return f"WITH cells AS (SELECT * FROM found_cells{where})," + BALANCE.format(keys=keys)
 
 
 PER_HOUR = "CASE tres " + " ".join(f"WHEN '{tres.name}' THEN {tres.per_hour}" for tres in TRES.values()) + " END"

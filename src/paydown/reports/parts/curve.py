@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from paydown.model.units import MS_PER_DAY, MS_PER_HOUR, TRES
 from paydown.model.window import Window
 from paydown.reports.interface import OutColumn
-from paydown.reports.parts.balance import balance, exactly, hours
+from paydown.reports.parts.balance import balance, cells, exactly, hours
 from paydown.reports.parts.cuts import CUTS, Cut
 from paydown.reports.parts.postings import Filters
 from paydown.reports.parts.scope import Scope
@@ -66,8 +66,13 @@ def step_of(window: Window, asked: Step) -> str:
     return "5min" if length <= FINEST_UP_TO_MS else "1h" if length <= HOURLY_UP_TO_MS else "1d"
 
 
-def curve(scope: Scope, cuts: Sequence[Cut], filters: Filters, step: str) -> pa.Table:
-    """Give a row for each bucket, cut and TRES of the filters.
+def buckets(scope: Scope, cuts: Sequence[Cut], filters: Filters, step: str) -> pa.Table:
+    """Sum the ledger by buckets and some cuts."""
+    return cells(scope, [slot_cut(step), *cuts], filters)
+
+
+def curve(scope: Scope, cuts: Sequence[Cut], tres_shown: Sequence[str], step: str, looked: pa.Table) -> pa.Table:
+    """Give a row for each bucket, cut and TRES, of the cells that `buckets` gives.
 
     Without cuts every bucket has a row: nothing posted there is nothing held, of a TRES of which anything is posted in
     the window, and where a source states what is held; it is not known otherwise.
@@ -75,9 +80,9 @@ def curve(scope: Scope, cuts: Sequence[Cut], filters: Filters, step: str) -> pa.
     statement = Statement()
     statement.tables["slots"] = slots(scope, step)
     names = [quoted(cut.name) for cut in cuts if cut.name != "tres"]
-    tres = statement.bind([name for name in TRES if name in filters["tres"]])
+    tres = statement.bind([name for name in TRES if name in tres_shown])
     text = SQL.format(
-        balance=balance(scope, statement, [slot_cut(step), *cuts], filters),
+        balance=balance(statement, [slot_cut(step), *cuts], looked),
         rows="rows AS (SELECT * FROM balance)" if names else FILLED.format(tres=tres),
         keys="".join(f"{name}, " for name in [*names, "tres"]),
         means=",\n    ".join(f"{hours(name)} / (known_ms / {float(MS_PER_HOUR)}) AS {name}" for name in FIGURES),
@@ -85,7 +90,7 @@ def curve(scope: Scope, cuts: Sequence[Cut], filters: Filters, step: str) -> pa.
         amounts=",\n    ".join(f"{exactly(name)} AS {name}_amount" for name in FIGURES),
         order=", ".join(["s.start_ms", f"list_position({tres}, tres)", *(f"{name} NULLS LAST" for name in names)]),
     )
-    found = scope.query(text, statement, scope.window)
+    found = scope.query(text, statement)
     return found.rename_columns({"reported": "capacity", "reported_hours": "capacity_hours"})
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paydown.model.units import BUCKET_MS
 from paydown.model.window import Window
-from paydown.reports.parts.balance import IS_INDEBTED, balance
+from paydown.reports.parts.balance import IS_INDEBTED, balance, cells
 from paydown.reports.parts.cuts import Cut
 from paydown.reports.parts.lengths import finest
 from paydown.reports.parts.scope import Scope, said
@@ -69,8 +69,10 @@ def _window_before(scope: Scope, cuts: Sequence[Cut], filters: Filters) -> Earli
     """Nothing held in a covered window is a debt of zero."""
     statement = Statement()
     keys = _keys(cuts)
-    sql = EARLIER.format(indebted=IS_INDEBTED, balance=balance(scope, statement, cuts, filters), keys=", ".join(keys))
-    found = scope.query(sql, statement, scope.window)
+    sql = EARLIER.format(
+        indebted=IS_INDEBTED, balance=balance(statement, cuts, cells(scope, cuts, filters)), keys=", ".join(keys)
+    )
+    found = scope.query(sql, statement)
     on = " AND ".join(f"e.{key} IS NOT DISTINCT FROM d.{key}" for key in keys)
     zero = "CASE WHEN d.debt IS NOT NULL AND e.tres IS NULL THEN 0 ELSE e.debt END"
     return Earlier(zero, f"LEFT JOIN earlier e ON {on}", {"earlier": found})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paydown.ledger.settings import LedgerSettings
 from paydown.model.entries import ALLOCATED, OVERCOMMITTED, UNALLOCATED
@@ -15,22 +15,17 @@ from paydown.reports.parts.postings import Filters, postings
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _SUMMED = ("reported", *UNALLOCATED, *ALLOCATED, OVERCOMMITTED)
 
-TOTALS = f"""
-WITH postings AS (
-{{postings}}
-), places AS (
-    SELECT tres, cluster, node, day,
-        {", ".join(f"sum(amount) FILTER (WHERE category = '{name}') AS {name}" for name in _SUMMED)}
-    FROM postings GROUP BY ALL
-)
-SELECT tres, {", ".join(f"CAST(sum({name}) AS DECIMAL(38, 0)) AS {name}" for name in _SUMMED)},
-    CAST(coalesce(sum({" + ".join(f"coalesce({name}, 0)" for name in ALLOCATED)}) FILTER (WHERE reported IS NULL), 0)
-        AS DECIMAL(38, 0)) AS unlisted
-FROM places GROUP BY tres
+TOTALS = f"""{{given}}
+SELECT tres,
+    {", ".join(f"CAST(sum(amount) FILTER (WHERE category = '{name}') AS DECIMAL(38, 0)) AS {name}" for name in _SUMMED)}
+FROM (SELECT tres, category, sum(amount) AS amount FROM cells GROUP BY tres, category) GROUP BY tres
 """
-"""By TRES: the exact total of each category, and what was held on nodes that no inventory lists on that day."""
+"""By TRES: the exact total of each category."""
 
 POSTED = """
 SELECT settings, count(*) AS days FROM posted WHERE day >= {first} AND day < {last} AND cluster IN ({clusters})
@@ -48,8 +43,6 @@ class Totals:
 
     tres: str
     amounts: Mapping[str, int | None]
-    unlisted: int = 0
-    """What was held on nodes that no inventory lists on that day."""
 
     def amount(self, *names: str) -> int:
         """Give the sum of some categories, of what was posted."""
@@ -58,6 +51,12 @@ class Totals:
     def hours(self, *names: str) -> float:
         """Give the sum of some categories in shown hours."""
         return self.amount(*names) / TRES[self.tres].per_hour
+
+    @property
+    def unlisted(self) -> int:
+        """What was held where capacity is not stated: where it is, the first identity of the ledger holds."""
+        stated = self.amount("reported") - self.amount(*UNALLOCATED)
+        return max(0, self.allocated - stated)
 
     @property
     def allocated(self) -> int:
@@ -82,11 +81,14 @@ class Known:
     """Sentences that must stand beside the figures."""
 
 
-def known(scope: Scope, filters: Filters, tres: tuple[str, ...]) -> Known:
-    """Give what stands beside an answer about some TRES (none: all that are found; the first one leads)."""
+def known(scope: Scope, filters: Filters, tres: Sequence[str], cells: pa.Table | None = None) -> Known:
+    """Give what stands beside an answer about some TRES (none: all that are found; the first one leads).
+
+    `cells` are sums of the same postings that the report has made already; without them the ledger is read.
+    """
     if scope.known is None:
         return Known(coverage={"observed_share": None})
-    totals = _totals(scope, {**filters, "tres": tres} if tres else filters)
+    totals = _totals(scope, {**filters, "tres": tres} if tres else filters, cells)
     asked = tres or tuple(name for name in TRES if name in totals)
     shares = {name: totals[name].observed_share if name in totals else None for name in asked}
     settings, notes = _settings(scope)
@@ -95,27 +97,26 @@ def known(scope: Scope, filters: Filters, tres: tuple[str, ...]) -> Known:
         "observed_share_by_tres": shares,
         "settings": settings,
     }
-    held_alone = bool(set(filters) & {"account", "user", "job_id"})
-    lacking = [] if held_alone else _without_inventory(totals)
+    not_whole = bool(set(filters) & {"account", "user", "job_id", "partition"})
+    lacking = [] if not_whole else _without_inventory(totals)
     return Known(totals, coverage, (*notes, *_dirty(scope), *lacking, *_dark(totals, asked)))
 
 
-def _totals(scope: Scope, filters: Filters) -> dict[str, Totals]:
-    statement = Statement()
-    sql = TOTALS.format(postings=postings(statement, scope.window, filters))
-    rows = scope.query(sql, statement, scope.window).to_pylist()
+def _totals(scope: Scope, filters: Filters, cells: pa.Table | None) -> dict[str, Totals]:
+    statement = Statement(tables={} if cells is None else {"cells": cells})
+    given = "" if cells is not None else f"WITH cells AS (\n{postings(statement, scope.window, filters)}\n)"
+    rows = scope.query(TOTALS.format(given=given), statement, scope.window).to_pylist()
     return {row["tres"]: _totals_of(row) for row in rows}
 
 
 def _totals_of(row: dict[str, Any]) -> Totals:
-    amounts = {name: None if row[name] is None else int(row[name]) for name in _SUMMED}
-    return Totals(row["tres"], amounts, int(row["unlisted"]))
+    return Totals(row["tres"], {name: None if row[name] is None else int(row[name]) for name in _SUMMED})
 
 
 def _without_inventory(totals: Mapping[str, Totals]) -> list[str]:
     return [
-        f"{found.unlisted / TRES[name].per_hour:,.1f} {TRES[name].hour_unit} were held on nodes that no inventory "
-        f"lists on that day{_nothing_stated(found)} (table nodes)."
+        f"{found.unlisted / TRES[name].per_hour:,.1f} {TRES[name].hour_unit} were held where no inventory (table "
+        f"nodes) or no source states the capacity{_nothing_stated(found)}."
         for name, found in sorted(totals.items())
         if found.unlisted
     ]
