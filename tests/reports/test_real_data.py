@@ -1,0 +1,60 @@
+"""Figures of real clusters, computed elsewhere by other means; skipped where the data are not there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from paydown.app import App
+from paydown.connectors.interface import Context
+from paydown.ingest import ingest
+from paydown.reports.ledger import LedgerQuestion
+from paydown.reports.ledger import run as run_ledger
+from paydown.reports.usage import UsageQuestion
+from paydown.reports.usage import run as run_usage
+from paydown.store import open_store
+
+DATA = Path("/work/shared/data")
+SACCT = (
+    "JobID JobIDRaw Cluster Partition QOS Account Group GID User UID Submit Eligible Start End Elapsed ExitCode State "
+    "NNodes NCPUS ReqCPUS ReqMem ReqTRES AllocTRES Timelimit NodeList JobName"
+)
+
+
+def filled(folder, source, *, post, **settings):
+    """Ingest a source into a new store and give its state."""
+    connector = App().connector(source)
+    store = open_store(folder, create=True)
+    ingest(store, connector, connector.settings(**settings), Context(), post=post)
+    return store.snapshot()
+
+
+def ms(*day):
+    return round(datetime(*day, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.skipif(not (DATA / "slurm-pozidriv").is_dir(), reason="the folder slurm-pozidriv of real data is missing")
+def test_accounting_of_a_real_slurm_cluster(tmp_path):
+    dump = DATA / "slurm-pozidriv" / "pozidriv.log.gz"
+    snapshot = filled(tmp_path, "sacct", post=False, files=(str(dump),), columns=SACCT)
+    asked = UsageQuestion(start_ms=ms(2016, 12, 22), end_ms=ms(2017, 1, 2))
+    (row,) = run_usage(snapshot, asked).rows.to_pylist()
+    assert row["jobs_ended"] == 11_285
+    assert round(row["cpu_hours"], 4) == 71_984.2764
+    assert round(row["wait_mean_hours"], 5) == 1.85771
+
+
+@pytest.mark.skipif(not (DATA / "clustercockpit-alex").is_dir(), reason="the folder clustercockpit-alex is missing")
+def test_use_of_real_gpu_jobs(tmp_path):
+    snapshot = filled(tmp_path, "clustercockpit", post=True, path=DATA / "clustercockpit-alex")
+    answer = run_ledger(snapshot, LedgerQuestion(cluster=("alex",), tres=("gpu",), by=("detail",)))
+    hours = {(row["category"], row["detail"]): row["hours"] for row in answer.rows.to_pylist()}
+    held = hours[("allocated", None)]
+    used = sum(value for (category, _), value in hours.items() if category == "used")
+    assert round(held, 2) == 3_980.04
+    assert round(100 * used / held, 2) == 71.86
+    assert round(hours[("inactive", "never_used")], 1) == 57.6
+    (row,) = run_usage(snapshot, UsageQuestion(cluster=("alex",))).rows.to_pylist()
+    assert (row["jobs_ended"], round(row["gpu_hours"], 2), row["wait_mean_hours"]) == (303, 3_980.04, None)
