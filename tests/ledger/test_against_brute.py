@@ -1,4 +1,4 @@
-"""The product's ledger is the oracle's, to the integer, on random clusters; and what must hold of any ledger holds of it.
+"""The product's ledger is the oracle's, to the integer, on random clusters; what must hold of any ledger holds of it.
 
 PAYDOWN_RANDOM_CLUSTERS says how many clusters (default 240); cluster number n is the same on every machine.
 """
