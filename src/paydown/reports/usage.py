@@ -88,9 +88,8 @@ pieces AS (
     ) l ON l.cluster = e.cluster AND l.job_id = e.job_id
 ),
 postings AS (
-    SELECT x.*, j."partition", j.account, j."user", c.utc_day AS day
-    FROM pieces x JOIN cells c ON c.cell = x.cell
-    LEFT JOIN jobs j ON j.cluster = x.cluster AND j.job_id = x.job_id AND j.attempt = x.attempt
+    SELECT x.*, {owner}, c.utc_day AS day
+    FROM pieces x JOIN cells c ON c.cell = x.cell {jobs}
     {where}
 ){named}
 SELECT {keys}
@@ -110,6 +109,11 @@ FROM postings p JOIN cells c ON c.cell = p.cell {joins}
 {group}
 ORDER BY {order}
 """
+
+OWNER = 'j."partition", j.account, j."user"'
+OF_JOB = "LEFT JOIN jobs j ON j.cluster = x.cluster AND j.job_id = x.job_id AND j.attempt = x.attempt"
+NOBODY = 'NULL AS "partition", NULL AS account, NULL AS "user"'
+"""Whose a piece is: looked up only where a cut or a filter asks."""
 
 CPU = "CASE WHEN count(node_ms) = 0 THEN 0 ELSE CAST(sum(CAST(cpu_milli AS HUGEINT) * node_ms) AS DOUBLE) END"
 """CPU time held; null where something is held and no CPU figure is known of any of it."""
@@ -183,6 +187,8 @@ def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, *, by_job: bool) 
     ]
     text = SQL.format(
         held=held(scope, statement),
+        owner=OWNER if by_job else NOBODY,
+        jobs=OF_JOB if by_job else "",
         where=f"WHERE {' AND '.join(kept)}" if kept else "",
         named="".join(f",\n{text}" for text in named),
         joins=joins,

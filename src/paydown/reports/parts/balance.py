@@ -21,11 +21,6 @@ from paydown.reports.parts.statement import Statement, quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-AMOUNTS = (
-    "reported", "not_held", *UNALLOCATED, "allocated", *ALLOCATED, "lost", "overcommitted",
-)  # fmt: skip
-"""The columns of a balance: exact amounts."""
-
 INDEBTED = ("gpu", "cpu")
 """The TRES of which debt is counted (docs/spec/ledger.md, section 2)."""
 

@@ -20,14 +20,23 @@ if TYPE_CHECKING:
 MIB_PER_GIB = 1024
 
 
+def _place() -> str:
+    """Number the TRES and categories of what is held: whole numbers are compared faster than words, and once."""
+    tres = " ".join(f"WHEN '{name}' THEN {len(ALLOCATED) * number}" for number, name in enumerate(TRES))
+    category = " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(ALLOCATED))
+    return f"CASE tres {tres} END + CASE category {category} END"
+
+
 def _ledger_sums() -> str:
-    held = ", ".join(f"'{name}'" for name in ALLOCATED)
     sums = []
-    for tres in TRES:
-        sums.append(f"sum(amount) FILTER (WHERE tres = '{tres}' AND category IN ({held})) AS {tres}_allocated")
+    for number, tres in enumerate(TRES):
+        first = len(ALLOCATED) * number
+        sums.append(
+            f"sum(amount) FILTER (WHERE place BETWEEN {first} AND {first + len(ALLOCATED) - 1}) AS {tres}_allocated"
+        )
         sums += [
-            f"coalesce(sum(amount) FILTER (WHERE tres = '{tres}' AND category = '{name}'), 0) AS {tres}_{name}"
-            for name in ALLOCATED
+            f"coalesce(sum(amount) FILTER (WHERE place = {first + part}), 0) AS {tres}_{name}"
+            for part, name in enumerate(ALLOCATED)
         ]
     return ",\n        ".join(sums)
 
@@ -39,7 +48,8 @@ sums AS (
     SELECT cluster, job_id, attempt, any_value("user") AS "user", any_value(account) AS account,
         any_value("partition") AS "partition",
         {_ledger_sums()}
-    FROM postings WHERE job_id IS NOT NULL AND job_id <> '{UNSEEN}' GROUP BY cluster, job_id, attempt
+    FROM (SELECT *, {_place()} AS place FROM postings WHERE job_id IS NOT NULL AND job_id <> '{UNSEEN}')
+    GROUP BY cluster, job_id, attempt
 ),
 {{held}},
 shapes AS (

@@ -46,8 +46,3 @@ def union(windows: Iterable[Window]) -> list[Window]:
 def covers(spans: Sequence[Window], window: Window) -> bool:
     """Say whether some disjoint spans cover a whole window."""
     return any(span.start_ms <= window.start_ms and window.end_ms <= span.end_ms for span in spans)
-
-
-def covered_ms(spans: Sequence[Window], window: Window) -> int:
-    """Give how much of a window some disjoint spans cover, in ms."""
-    return sum(max(0, min(s.end_ms, window.end_ms) - max(s.start_ms, window.start_ms)) for s in spans)
