@@ -185,3 +185,10 @@ def test_nothing_observed_is_not_nothing_used(book):
         assert row[name] is None
     assert (row["debt_max_hours"], row["unobserved_hours"], row["observed_share"]) == (6, 6, 0)
     assert any("not known" in note for note in answer.notes)
+
+
+def test_a_capability_that_no_source_supports_is_said(book):
+    source = book.SOURCE | {"supports": "use"}
+    store = book.store(daily=[book.entry("used", 3, detail="open")], posted=book.posted(book.DAY), sources=[source])
+    assert "No source of c supports capacity or allocation." in run(store, LedgerParameters()).notes
+    assert not any("supports" in note for note in run(store, LedgerParameters(account=("physics",))).notes)

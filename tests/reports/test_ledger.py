@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections import Counter
+from datetime import UTC, date, datetime
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from paydown.errors import UsageError
 from paydown.reports.ledger import LedgerQuestion, run
+
+START = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 def rows(snapshot, **asked):
@@ -43,6 +49,19 @@ def test_a_window_within_days_reads_the_same_as_days(two_days, book):
         by_category(rows(two_days, start_ms=book.ms(a), end_ms=book.ms(b), exact=True), "amount") for a, b in parts
     ]
     assert {name: sum(piece.get(name, 0) for piece in pieces) for name in whole} == whole
+
+
+@given(st.lists(st.integers(0, 48 * 12), min_size=1, max_size=3, unique=True), st.sampled_from(["node", "user", "day"]))
+@settings(max_examples=12, deadline=None)
+def test_windows_that_touch_add_up_in_every_cut(two_days, cuts, by):
+    start = round(START.timestamp() * 1000)
+    edges = sorted({0, 48 * 12, *cuts})
+    total: Counter = Counter()
+    for first, last in pairwise(edges):
+        window = {"start_ms": start + first * 300_000, "end_ms": start + last * 300_000}
+        for row in rows(two_days, by=(by,), exact=True, **window):
+            total[row[by], row["category"]] += int(row["amount"])
+    assert total == {(row[by], row["category"]): int(row["amount"]) for row in rows(two_days, by=(by,), exact=True)}
 
 
 def test_details_leave_the_sum_line_whole(two_days):

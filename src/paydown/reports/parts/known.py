@@ -98,7 +98,7 @@ def known(scope: Scope, filters: Filters, tres: Sequence[str], cells: pa.Table |
         "settings": settings,
     }
     not_whole = bool(set(filters) & {"account", "user", "job_id", "partition"})
-    lacking = [] if not_whole else _without_inventory(totals)
+    lacking = [] if not_whole else _without_inventory(scope, totals)
     return Known(totals, coverage, (*notes, *_dirty(scope), *lacking, *_dark(totals, asked)))
 
 
@@ -113,23 +113,37 @@ def _totals_of(row: dict[str, Any]) -> Totals:
     return Totals(row["tres"], {name: None if row[name] is None else int(row[name]) for name in _SUMMED})
 
 
-def _without_inventory(totals: Mapping[str, Totals]) -> list[str]:
-    return [
-        f"{found.unlisted / TRES[name].per_hour:,.1f} {TRES[name].hour_unit} were held where no inventory (table "
-        f"nodes) or no source states the capacity{_nothing_stated(found)}."
-        for name, found in sorted(totals.items())
+def _without_inventory(scope: Scope, totals: Mapping[str, Totals]) -> list[str]:
+    """Say where what is held cannot be set against a capacity, and which capability no source of a cluster supports."""
+    held = [
+        f"{found.unlisted / TRES[name].per_hour:,.1f} {TRES[name].hour_unit}"
+        for name, found in totals.items()
         if found.unlisted
     ]
+    notes = [f"No source of {cluster} supports {' or '.join(lacks)}." for cluster, lacks in _unsupported(scope).items()]
+    if not held:
+        return notes
+    stated = any(found.amounts["reported"] is not None for found in totals.values())
+    rest = "" if stated else "; capacity, idle, blocked, down and planned_down cannot be stated at all"
+    return [
+        f"{', '.join(held)} were held where no inventory (table nodes) or no source states the capacity{rest}.",
+        *notes,
+    ]
+
+
+def _unsupported(scope: Scope) -> dict[str, list[str]]:
+    """Give what no source of a cluster supports of what it takes to state its occupancy."""
+    rows = scope.snapshot.rows("sources", columns=["cluster", "supports"], clusters=list(scope.clusters)).to_pylist()
+    able: dict[str, set[str]] = {}
+    for row in rows:
+        able.setdefault(row["cluster"], set()).update(row["supports"].split(";"))
+    lacks = {name: [what for what in ("capacity", "allocation") if what not in found] for name, found in able.items()}
+    return {name: lacking for name, lacking in sorted(lacks.items()) if lacking}
 
 
 def _dark(totals: Mapping[str, Totals], asked: Sequence[str]) -> list[str]:
     dark = [name for name in asked if name in totals and totals[name].observed_share == 0]
     return [f"Nothing of what was held of {name} is observed: its use and its debt are not known." for name in dark]
-
-
-def _nothing_stated(found: Totals) -> str:
-    stated = found.amounts["reported"] is not None
-    return "" if stated else "; capacity, idle, blocked, down and planned_down cannot be stated at all"
 
 
 def _days(scope: Scope, sql: str) -> list[dict[str, Any]]:
