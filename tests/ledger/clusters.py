@@ -174,7 +174,8 @@ def gpu_figures(rnd: Random) -> Row:
         ratio, memory = rnd.choice([0.0, 0.0, 0.9]), rnd.choice([0, 33, 100])
         return {"gpu_util_ratio": ratio, "memory_used_mib": memory, "_rejected": 0}
     return figures(rnd, "gpu_samples", {
-        "gpu_util_ratio": RATIOS, "gr_engine_active_ratio": (None, *RATIOS), "sm_active_ratio": (*[None] * 9, *RATIOS),
+        "gpu_util_ratio": (*[None] * 4, *RATIOS),
+        "gr_engine_active_ratio": (None, *RATIOS), "sm_active_ratio": (*[None] * 9, *RATIOS),
         "tensor_active_ratio": (*[None] * 9, *RATIOS), "memory_used_mib": (0, 3, 50, 77, 100, 40_000),
     })  # fmt: skip
 
@@ -259,7 +260,7 @@ def cluster(rnd: Random, name: str) -> Facts:
             facts["allocations"] += rows
             if rnd.randrange(7):
                 facts["jobs"].append(job(rnd, job_id, attempt, rows))
-            if not rnd.randrange(3):
+            if rnd.randrange(2):
                 facts["job_usage"] += usage(rnd, job_id, attempt, nodes)
     samples(rnd, nodes, facts)
     return {table: complete(table, name, rows) for table, rows in facts.items()}
