@@ -18,6 +18,14 @@ def test_there_is_no_store(tmp_path):
         open_store(tmp_path / "file")
 
 
+@pytest.mark.parametrize("create", [True, False])
+def test_an_object_store_is_refused_and_no_folder_is_made_of_its_address(tmp_path, monkeypatch, create):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="give a folder"):
+        open_store("s3://bucket/store", create=create)
+    assert not list(tmp_path.iterdir())
+
+
 def test_making_one_twice_keeps_it(tmp_path):
     first = open_store(tmp_path / "a" / "b", create=True)
     assert open_store(tmp_path / "a" / "b", create=True).marker == first.marker

@@ -67,6 +67,7 @@ def scratch_path(store: str) -> str:
 
 def make(store: str) -> Marker:
     """Make an empty store in a folder that is missing, empty, or already one."""
+    _local(store)
     folder = Path(store)
     if (folder / MARKER).exists():
         return read(store)
@@ -81,6 +82,11 @@ def make(store: str) -> Marker:
     return marker
 
 
+def _local(store: str) -> None:
+    if "://" in store:
+        raise StoreError(f"{store} is an address of an object store, which cannot hold a store yet; give a folder.")
+
+
 def write(store: str, marker: Marker) -> None:
     """Write the marker file, whole or not at all."""
     partial = Path(store) / f"{MARKER}.{os.getpid()}.new"
@@ -90,6 +96,7 @@ def write(store: str, marker: Marker) -> None:
 
 def read(store: str) -> Marker:
     """Read the marker file; `StoreError` where there is none, it is damaged, or of a newer layout."""
+    _local(store)
     place = Path(store) / MARKER
     try:
         found = json.loads(place.read_text(encoding="utf-8"))
