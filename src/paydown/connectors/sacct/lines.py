@@ -197,6 +197,9 @@ USED = [
 ]
 """The fields that are read."""
 
+BLOCK = 1 << 23
+"""Bytes read at once; a longer line cannot be read."""
+
 TRAILING = "_end"
 """The empty cell after the last delimiter of `sacct -p`."""
 
@@ -210,7 +213,7 @@ class Dump:
 
     def __init__(self, path: str, settings: SacctSettings) -> None:
         self.path = path
-        self.dialect = Dialect(settings.delimiter, quoted=False)
+        self.dialect = Dialect(settings.delimiter, quoted=False, block=BLOCK)
         self.source = open_text(path)
         self.columns = self._columns(settings.columns)
         self.wanted = [name for name in self.columns if name in USED]
@@ -218,13 +221,16 @@ class Dump:
         self._mended: list[tuple[int, list[str]]] = []
 
     def pieces(self) -> Iterator[pa.Table]:
-        """Yield tables of the wanted columns and `_line`, each of whole jobs; fills `rejects` on the way."""
+        """Yield tables of the wanted columns and `_line`, each of whole jobs; fills `rejects` on the way.
+
+        What fits into one block is one piece, so that there the rows of a job need not lie together.
+        """
         held = self._empty()
         for table in read_delimited(self.source, self.columns, self.dialect, self._broken, self.wanted):
-            whole = pa.concat_tables([held, self._with_mended(table)]).combine_chunks()
-            cut = _last_job(whole)
-            yield whole.slice(0, cut)
-            held = whole.slice(cut)
+            cut = _last_job(held)
+            if cut:
+                yield held.slice(0, cut)
+            held = pa.concat_tables([held.slice(cut), self._with_mended(table)]).combine_chunks()
         yield pa.concat_tables([held, self._with_mended(self._empty())]).combine_chunks()
 
     def _columns(self, given: str | None) -> list[str]:

@@ -113,12 +113,13 @@ def read_records(
 ) -> tuple[Records, list[Reject]]:
     """Tell the rows of a piece apart."""
     ids = column(piece, "JobID")
-    is_step = booleans(pc.match_substring(ids, "."))
+    tasks = pc.match_substring(ids, "[")  # pending: no steps, and `...` where the list is cut off
+    is_step = booleans(pc.match_substring(ids, ".")) & ~booleans(tasks)
     clusters = _clusters(piece, cluster)
     sieve = _Sieve(piece, origin, clusters)
     sieve.out(_with_nul(piece), "nul-byte", "a cell holds a NUL byte")
     sieve.out(~booleans(pc.match_substring_regex(ids, _JOB_ID)), "bad-key", "JobID is no job id")
-    base = pc.list_element(pc.split_pattern(ids.fill_null(""), ".", max_splits=1), 0)
+    base = pc.if_else(tasks, ids, pc.list_element(pc.split_pattern(ids.fill_null(""), ".", max_splits=1), 0))
     code = _codes(clusters, base)
     job_at = np.flatnonzero(~is_step)
     jobs = piece.select([name for name in piece.column_names if name not in STEP_FIELDS]).take(pa.array(job_at))

@@ -102,9 +102,11 @@ def _ended(records: Records) -> Flags:
 
 def _doubt_zeros(records: Records, signal: str, values: Reals, zeros: Zeros) -> None:
     """Count exact zeros: a process that ran has used some CPU and memory, so nobody looked (jobacct_gather/none)."""
-    at = np.flatnonzero(values == 0)
-    counts = pc.value_counts(records.cluster.take(pa.array(at))).to_pylist()
-    for count in counts:
+    _doubt_clusters(records, signal, np.flatnonzero(values == 0), zeros)
+
+
+def _doubt_clusters(records: Records, signal: str, at: NDArray[np.int64], zeros: Zeros) -> None:
+    for count in pc.value_counts(records.cluster.take(pa.array(at))).to_pylist():
         zeros.doubt(count["values"], signal, count["counts"])
 
 
@@ -171,9 +173,9 @@ def _gpu(records: Records, origin: str, length: Reals, zeros: Zeros) -> Iterator
     usable = np.isfinite(length) & (gpus > 0)
     if not usable.any() or not any(f"TRESUsageIn{kind}" in records.steps.column_names for kind in ("Tot", "Ave")):
         return
-    share = _step_share(records, gpus)
+    share = _step_share(records, gpus, zeros)
     mean = _weighted(records, share, length)
-    most = np.fmin(_over_steps(records, share, np.fmax, np.nan), 1.0)
+    most = np.minimum(_over_steps(records, share, np.fmax, np.nan), 1.0)
     memory = np.fmax(
         *(
             amounts_of_text(member(column(records.steps, f"TRESUsageIn{kind}"), "gres/gpumem"))
@@ -188,7 +190,7 @@ def _gpu(records: Records, origin: str, length: Reals, zeros: Zeros) -> Iterator
         yield from _proven(records, origin, signal, {k: np.where(usable, v, np.nan) for k, v in figures.items()}, zeros)
 
 
-def _step_share(records: Records, gpus: Reals) -> Reals:
+def _step_share(records: Records, gpus: Reals, zeros: Zeros) -> Reals:
     """Give the GPU use of each step as a share of what its job held: gpuutil is in percent, summed over devices."""
     total = amounts_of_text(member(column(records.steps, "TRESUsageInTot"), "gres/gpuutil"))
     needed = np.flatnonzero(np.isnan(total))
@@ -197,6 +199,7 @@ def _step_share(records: Records, gpus: Reals) -> Reals:
     with np.errstate(divide="ignore", invalid="ignore"):
         share: Reals = total / (_PERCENT * gpus[records.parent])
     outside = booleans(pc.match_substring_regex(column(records.steps, "JobID"), r"\.extern$")) & (share == 0)
+    _doubt_clusters(records, "gpu_util", records.parent[outside], zeros)
     share[outside] = np.nan
     return share
 
@@ -206,7 +209,7 @@ def _weighted(records: Records, share: Reals, length: Reals) -> Reals:
     elapsed = durations_ms(column(records.steps, "Elapsed"))
     largest = _over_steps(records, share, np.fmax, np.nan)
     summed = _over_steps(records, share * elapsed, np.add, 0.0) / length
-    return np.fmin(np.where(np.isfinite(summed), summed, largest), 1.0)
+    return np.minimum(np.where(np.isfinite(summed), summed, largest), 1.0)
 
 
 def _proven(records: Records, origin: str, signal: str, figures: dict[str, Reals], zeros: Zeros) -> Iterator[Batch]:
@@ -220,9 +223,9 @@ def _proven(records: Records, origin: str, signal: str, figures: dict[str, Reals
         else:
             zeros.waiting.append((what, origin, _zero(records, at, signal, list(figures))))
     above = values > 0
-    distinct = pc.unique(models.take(pa.array(np.flatnonzero(above)))).to_pylist()
-    for cluster in pc.unique(records.cluster.take(pa.array(np.flatnonzero(above)))).to_pylist():
-        zeros.shown |= {(cluster, _models(text), signal) for text in distinct}
+    shown = pa.table({"cluster": records.cluster, "tres": models}).filter(pa.array(above))
+    for pair in shown.group_by(["cluster", "tres"]).aggregate([]).to_pylist():
+        zeros.shown.add((pair["cluster"], _models(pair["tres"]), signal))
     yield from _batch(records, origin, signal, {k: np.where(above, v, np.nan) for k, v in figures.items()})
 
 
