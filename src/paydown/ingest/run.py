@@ -217,7 +217,7 @@ class _Ingest:
         if cells:
             rows = [{"cluster": cluster, "day": day, "need": need} for (cluster, day), need in sorted(needs.items())]
             self.transaction.overwrite(table.name, pa.Table.from_pylist(rows, table.arrow))
-        return len(cells)
+        return len({(cluster, day) for cluster, day, _ in cells})
 
     def _result(self, dirty: int, notes: list[str]) -> Ingested:
         counts = {what: dict(sorted((+found).items())) for what, found in self.counts.items()}
@@ -243,7 +243,10 @@ def said(rejects: Counter[str] | dict[str, int]) -> str:
 def _horizons(before: pa.Table, sources: pa.Table) -> dict[str, tuple[int | None, int]]:
     """Give for each cluster up to when its sources vouched before this ingest, and after it."""
     old, new = _latest(before), _latest(sources)
-    return {cluster: (old.get(cluster), max(last, old.get(cluster, last))) for cluster, last in new.items()}
+    return {
+        cluster: (old.get(cluster), max(each[cluster] for each in (old, new) if cluster in each))
+        for cluster in {**old, **new}
+    }
 
 
 def _latest(sources: pa.Table) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from paydown.ledger.columns import instants
-from paydown.ledger.frame import FOREVER
+from paydown.ledger.frame import FOREVER, Horizons
 from paydown.ledger.intervals import Bools, Ints, complement, union
 from paydown.model.units import MS_PER_DAY, MS_PER_HOUR
 
@@ -25,6 +25,12 @@ REACH_MS = 2 * MS_PER_HOUR
 
 _INVENTORY = ("nodes", "devices", "node_states", "node_allocations", "reservations")
 _SAMPLES = ("gpu_samples", "host_samples")
+_COVERING = ("capacity", "allocation", "wait")
+_FIRSTS = (
+    ("nodes", "start"), ("allocations", "start"), ("jobs", "coalesce(eligible, submit)"), ("gpu_samples", "start"),
+    ("host_samples", "start"),
+)  # fmt: skip
+"""Where the first instant of any fact may stand."""
 _DETAIL_ONLY = (
     "state",
     "user",
@@ -61,8 +67,10 @@ def affected(
         return _of_samples(spans, horizons)
     if changed is None or not changed.num_rows:
         return set()
-    if table in (*_INVENTORY, "allocations"):
+    if table in _INVENTORY:
         return _of_intervals(changed, before, horizons)
+    if table == "allocations":
+        return _of_intervals(changed, before, horizons) | _of_waits(changed, horizons, base)
     if table == "jobs":
         return _of_jobs(changed, before, horizons, base)
     others = {"sources": _of_sources, "job_usage": _of_usage}
@@ -73,10 +81,10 @@ def _days(
     clusters: Iterable[str], starts: Iterable[int], ends: Iterable[int], need: str,
     horizons: Mapping[str, tuple[int | None, int]],
 ) -> set[Cell]:  # fmt: skip
-    """Give the days that intervals touch, cut at the horizon."""
+    """Give the days that intervals touch, cut at the horizon; where nobody vouches yet, the day of the start."""
     cells = set()
     for cluster, start, end in set(zip(clusters, starts, ends, strict=True)):
-        last = min(end, horizons.get(cluster, (None, end))[1])
+        last = min(end, horizons.get(cluster, (None, start + 1))[1])
         if last > start:
             cells |= {(cluster, day, need) for day in range(start // MS_PER_DAY, (last - 1) // MS_PER_DAY + 1)}
     return cells
@@ -106,6 +114,18 @@ def _of_intervals(
     return _days(changed.column("cluster").to_pylist(), (first - REACH_MS).tolist(), edge.tolist(), "post", horizons)
 
 
+def _of_waits(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None) -> set[Cell]:
+    """What a job that does not say so waits for is what it holds later (those of this ingest are marked already)."""
+    if base is None:
+        return set()
+    sql = """SELECT cluster, coalesce(eligible, submit) AS start, coalesce(start, "end") AS "end"
+        FROM jobs SEMI JOIN held USING (cluster, job_id, attempt) WHERE coalesce(eligible, submit) IS NOT NULL
+            AND (req_gpu_milli IS NULL OR req_cpu_milli IS NULL OR req_memory_mib IS NULL)"""
+    rows = base.query(sql, tables={"held": changed.select(["cluster", "job_id", "attempt"])})
+    start, end = instants(rows, "start", 0), _ends(rows)
+    return _days(rows.column("cluster").to_pylist(), start.tolist(), end.tolist(), "post", horizons)
+
+
 def _former_horizon(rows: pa.Table, horizons: Mapping[str, tuple[int | None, int]]) -> Ints:
     former = [horizons.get(cluster, (None, 0))[0] or 0 for cluster in rows.column("cluster").to_pylist()]
     return np.array(former, dtype=np.int64)
@@ -122,19 +142,38 @@ def _only_end_moved(changed: pa.Table, before: pa.Table | None) -> Bools:
 
 
 def _of_sources(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None) -> set[Cell]:
-    """Of sources: the time that became covered for a capability, and that between the old horizon and the new."""
+    """Of sources: the time that became covered, and that by which a horizon moved (open rows end there)."""
     stood = base.rows("sources") if base is not None else changed.slice(0, 0)
     cells: set[Cell] = set()
     for cluster in set(changed.column("cluster").to_pylist()):
         old = stood.filter(pc.equal(stood.column("cluster"), cluster))
-        new = changed.filter(pc.equal(changed.column("cluster"), cluster))
-        for capability in ("capacity", "allocation", "wait"):
-            low, high = _fresh_cover(_of_capability(old, capability), _of_capability(new, capability))
+        new = changed.filter(pc.equal(changed.column("cluster"), cluster)).select(old.column_names)
+        spans = [_fresh_cover(_of_capability(old, each), _of_capability(new, each)) for each in _COVERING]
+        if old.num_rows:
+            spans.append(_moved(Horizons.of(old), Horizons.of(pa.concat_tables([old, new]))))
+        else:
+            spans.append(_everything(cluster, new, base))
+        for low, high in spans:
             cells |= _days([cluster] * len(low), low.tolist(), high.tolist(), "post", horizons)
-        former, now = horizons.get(cluster, (None, 0))
-        if former is not None and now > former:
-            cells |= _days([cluster], [former - 1], [now], "post", horizons)
     return cells
+
+
+def _moved(before: Horizons, after: Horizons) -> tuple[Ints, Ints]:
+    """Give what lies between the old and the new horizons."""
+    names = ("capacity_end", "allocation_end", "end")
+    pairs = [sorted((getattr(before, name), getattr(after, name))) for name in names]
+    array = np.array([pair for pair in pairs if pair[0] < pair[1]], dtype=np.int64).reshape(-1, 2)
+    return array[:, 0] - REACH_MS, array[:, 1]
+
+
+def _everything(cluster: str, sources: pa.Table, base: Snapshot | None) -> tuple[Ints, Ints]:
+    """Give the time from the first fact on: nobody vouched for any of them before."""
+    first = [int(instants(sources, "covers_from", FOREVER).min())]
+    for table, column in _FIRSTS if base is not None else ():
+        sql = f"SELECT epoch_ms(min({column})) AS first FROM {table}"
+        found = base.query(sql, clusters=[cluster]).column("first")[0].as_py() if base is not None else None
+        first += [] if found is None else [int(found)]
+    return np.array([min(first)], dtype=np.int64), np.array([FOREVER], dtype=np.int64)
 
 
 def _of_capability(sources: pa.Table, capability: str) -> tuple[Ints, Ints]:

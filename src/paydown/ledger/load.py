@@ -26,17 +26,19 @@ _OVERLAPPING = """
 SELECT * FROM {table} WHERE start < $high AND coalesce("end", 'infinity') > $low
 """
 
+_WAITS = "coalesce(eligible, submit) < $high AND coalesce(start, \"end\", 'infinity') > $low"
+
 # All rows of the attempts that hold something: a row's end may lie in the next row, a job's total in all of them.
-_ALLOCATIONS = """
+# And of those that wait and do not say what for: it is what they hold later.
+_ALLOCATIONS = f"""
 SELECT * FROM allocations WHERE (job_id, attempt) IN (
-    SELECT (job_id, attempt) FROM allocations WHERE start < $high AND coalesce("end", 'infinity') > $low)
+    SELECT (job_id, attempt) FROM allocations WHERE start < $high AND coalesce("end", 'infinity') > $low
+    UNION ALL SELECT (job_id, attempt) FROM jobs
+    WHERE {_WAITS} AND (req_gpu_milli IS NULL OR req_cpu_milli IS NULL OR req_memory_mib IS NULL))
 """
 
 # All attempts of the jobs that hold something, and everybody who waits.
-_JOBS = """
-SELECT * FROM jobs WHERE job_id IN (SELECT job_id FROM held)
-    OR (coalesce(eligible, submit) < $high AND coalesce(start, "end", 'infinity') > $low)
-"""
+_JOBS = f"SELECT * FROM jobs WHERE job_id IN (SELECT job_id FROM held) OR ({_WAITS})"
 
 _USAGE = "SELECT * FROM job_usage SEMI JOIN held USING (job_id, attempt)"
 

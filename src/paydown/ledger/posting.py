@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from paydown.store.transaction import Transaction
 
 Progress = Callable[[str, float | None], None]
-DERIVED_DAILY = ("entries", "daily", "runs", "summaries", "pools", "doubts", "demand")
-"""The derived tables that are replaced day by day."""
-
 FACTS_NEEDED = ("gpu_samples", "host_samples", "allocations", "jobs", "nodes", "devices", "job_usage")
 """Tables without which a day cannot be worked out again: what retention dropped of them stays posted as it is."""
 

@@ -89,16 +89,6 @@ class WholeJob:
     signal: list[str]
 
 
-@dataclass(frozen=True)
-class Totals:
-    """What attempts hold in all, to spread figures by (L3.5)."""
-
-    of_node: dict[tuple[str, int, int, int], int]
-    """(job_id, attempt, node, start of the allocation) to what it holds there."""
-    of_job: dict[tuple[str, int], int]
-    """(job_id, attempt) to the sum over nodes of the most that one allocation row holds there."""
-
-
 def whole_job(
     tres: str,
     signals: tuple[str, ...],
