@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paydown.model.slurm import (
-    JobId,
     Memory,
     array_tasks,
     format_duration,
@@ -16,7 +15,6 @@ from paydown.model.slurm import (
     gpu_milli,
     mig_milli,
     parse_duration,
-    parse_job_id,
     parse_memory,
     parse_tres,
 )
@@ -62,16 +60,6 @@ def test_what_is_no_duration(text):
 @pytest.mark.parametrize("text", ["", "G", "1.G", "-1G", "12X", "1Gx"])
 def test_what_is_no_memory(text):
     assert parse_memory(text) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("123", JobId("123", None, None, None)), ("123_4", JobId("123_4", "123", None, None)),
-     ("123_[5-9%2]", JobId("123_[5-9%2]", "123", "5-9%2", None)), ("123+1.0", JobId("123+1", None, None, "0")),
-     ("123_4.extern", JobId("123_4", "123", None, "extern")), ("x", None), ("123.", None), ("123_", None)],
-)  # fmt: skip
-def test_job_ids(text, expected):
-    assert parse_job_id(text) == expected
 
 
 def test_tasks_of_an_array():

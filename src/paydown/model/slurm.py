@@ -49,15 +49,7 @@ _UNITS = {unit: 1024**power for power, unit in enumerate("KMGTPE", start=1)}
 _MIB = 1024**2
 _MIG = re.compile(r"(?P<slices>[1-7])g\.(?P<memory>\d+)gb", re.IGNORECASE)
 _QUARTERS = frozenset({(1, 6), (2, 12), (4, 24)})
-_JOB_ID = re.compile(
-    r"(?P<job>(?P<array>\d+)(?:_(?:(?P<task>\d+)|\[(?P<tasks>[^\]]*)\]))?(?:\+(?P<part>\d+))?)(?:\.(?P<step>.+))?"
-)
 _TASKS = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+)(?::(?P<step>\d+))?)?")
-
-
-def is_nothing(text: str) -> bool:
-    """Say whether Slurm means that there is no value."""
-    return text.strip().lower() in NOTHING
 
 
 def parse_duration(text: str) -> int | None:
@@ -195,33 +187,6 @@ def parse_state(text: str) -> str | None:
         fitting = [state for state in JOB_STATES if state.startswith(word[:-1])]
         return fitting[0] if len(fitting) == 1 else None
     return None
-
-
-@dataclass(frozen=True)
-class JobId:
-    """A job id as sacct writes it."""
-
-    job: str
-    """The job without its step: `123`, `123_4`, `123+1`, `123_[5-9%2]`."""
-    array: str | None
-    """The array's id where it is a task or tasks of one."""
-    tasks: str | None
-    """The pending tasks of an array, as the text between the brackets."""
-    step: str | None
-    """The step: `batch`, `extern`, `0`; None for the job itself."""
-
-
-def parse_job_id(text: str) -> JobId | None:
-    """Read a job id; None where it is none.
-
-    >>> parse_job_id("123_4.batch")
-    JobId(job='123_4', array='123', tasks=None, step='batch')
-    """
-    found = _JOB_ID.fullmatch(text.strip())
-    if not found:
-        return None
-    in_array = found["task"] is not None or found["tasks"] is not None
-    return JobId(found["job"], found["array"] if in_array else None, found["tasks"], found["step"])
 
 
 def array_tasks(text: str, most: int) -> tuple[list[int], int]:
