@@ -249,6 +249,10 @@ class _Rest(io.RawIOBase):
         self.kept = source.rest
         self.source = source
 
+    def readable(self) -> bool:
+        """Say that it can be read: Arrow asks."""
+        return True
+
     def peek(self) -> bytes:
         """Give some bytes without taking them; none at the end."""
         if not self.kept:
