@@ -61,11 +61,13 @@ def test_completion_scripts_are_printed(shell):
 CHATTY = """
 import sys
 import click
-from paydown.surfaces.cli.failures import guarded
-def work():
+from paydown.surfaces.cli import main
+from paydown.surfaces.cli.groups import LazyGroup
+def talk():
     for _ in range(200_000):
-        print("a line that fills the pipe")
-sys.exit(guarded(work))
+        sys.stdout.buffer.write(b"a line that fills the pipe\\n")
+main.root = lambda: LazyGroup("paydown", commands=[click.Command("talk", callback=talk)])
+sys.exit(main.run(["talk"]))
 """
 
 

@@ -15,6 +15,7 @@ import click
 from paydown import __version__
 from paydown.errors import PaydownError
 from paydown.surfaces.cli import exit_codes
+from paydown.surfaces.cli.groups import ReaderGoneError
 from paydown.surfaces.values import escaped
 
 
@@ -23,7 +24,7 @@ def guarded(work: Callable[[], object]) -> int:
     try:
         code = work()
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGoneError):
         _silence()
         return exit_codes.BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):

@@ -10,6 +10,11 @@ from click.shell_completion import CompletionItem
 
 from paydown.surfaces.cli.listing import Listed
 
+
+class ReaderGoneError(Exception):
+    """Whoever read our output has gone away, as `head` does when it has enough."""
+
+
 Section = tuple[str, Callable[[], Mapping[str, Listed]], Callable[[Listed], click.Command]]
 """A heading of the help, what is listed under it, and how a verb of it is loaded."""
 
@@ -50,6 +55,13 @@ class LazyGroup(click.Group):
         if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
             ctx.fail(_unknown(args[0], self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a verb; click would make exit code 1 of a reader that goes away, so it is told by another name."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help of each verb under its heading."""
