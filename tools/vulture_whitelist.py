@@ -12,3 +12,5 @@ _.text_factory  # sqlite3
 _.row_factory  # sqlite3
 process  # store/engine.py: a part of a cache's key
 trace  # the last argument of __exit__
+_.demand  # ledger/posting.py writes the derived tables of a day by name
+_.readable  # model/delimited.py: asked by the io module

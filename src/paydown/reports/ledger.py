@@ -137,7 +137,12 @@ def _order(cut: Cut) -> str:
 
 COLUMNS = (
     OutColumn("hours", "GPU-hours, core-hours or GiB-hours", "How much, by the row's TRES.", "number"),
-    OutColumn("amount", "milli-GPU x ms, milli-CPU x ms or MiB x ms", "With --exact: how much, to the unit.", "number"),
+    OutColumn(
+        "amount",
+        " or ".join(dict.fromkeys(each.amount_unit for each in TRES.values())),
+        "With --exact: how much, to the unit.",
+        "number",
+    ),
 )
 """What stands after the cuts."""
 

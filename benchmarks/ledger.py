@@ -1,0 +1,93 @@
+"""What the ledger costs: the CPU of posting a month's first days against a bare scan of the same samples, in one run.
+
+    python benchmarks/ledger.py [--days 7] [--nodes 125] [--workers 1]
+
+A synthetic cluster is made: 1,000 GPUs, a sample of each every 30 s, so that seven days are 20 million samples, host
+samples of each job on each node every 60 s. Printed are CPU seconds, the ratio to the scan, and the memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from paydown.connectors.interface import Context
+from paydown.connectors.synthetic import CONNECTOR
+from paydown.ingest import ingest
+from paydown.ledger.posting import post
+from paydown.store import open_store
+
+GPU_COLUMNS = (
+    "count(*), max(start), sum(duration_ms), avg(gpu_util_ratio), avg(gr_engine_active_ratio), max(node), max(gpu)"
+)
+HOST_COLUMNS = (
+    "count(*), max(start), sum(duration_ms), avg(cpu_used_milli), avg(memory_used_mib), max(node), max(job_id)"
+)
+
+
+def cpu_s() -> float:
+    """Give the CPU seconds of this process and of its children that ended."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def measured(work: Any) -> tuple[Any, float, float]:
+    """Run something; give its result, its CPU seconds and its wall seconds."""
+    cpu, wall = cpu_s(), time.perf_counter()
+    result = work()
+    return result, cpu_s() - cpu, time.perf_counter() - wall
+
+
+def main() -> None:
+    """Make the store, scan it, post it, and print what that cost."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--days", type=int, default=7)
+    options.add_argument("--nodes", type=int, default=125)
+    options.add_argument("--workers", type=int, default=1)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(Path(folder) / "store", create=True)
+        jobs = chosen.days * chosen.nodes * 134
+        settings = CONNECTOR.settings(
+            nodes=chosen.nodes, cpu_nodes=0, days=chosen.days, jobs=jobs, interval=30, host_interval=60, faults=False
+        )
+        _, made, _ = measured(lambda: ingest(store, CONNECTOR, settings, Context(), post=False))
+        print(json.dumps(results(store, chosen.workers) | {"make_and_ingest_cpu_s": round(made, 1)}, indent=2))
+
+
+def results(store: Any, workers: int) -> dict[str, Any]:
+    """Scan and post a store."""
+    snapshot = store.snapshot()
+    gpu, gpu_scan, _ = measured(lambda: snapshot.query(f"SELECT {GPU_COLUMNS} FROM gpu_samples"))
+    host, host_scan, _ = measured(lambda: snapshot.query(f"SELECT {HOST_COLUMNS} FROM host_samples"))
+    if workers > 1:
+        with ProcessPoolExecutor(workers, get_context("forkserver")) as executor:
+            done, cpu, wall = measured(lambda: post(store, executor=executor))
+    else:
+        done, cpu, wall = measured(lambda: post(store))
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "gpu_samples": gpu.column(0)[0].as_py(),
+        "host_samples": host.column(0)[0].as_py(),
+        "days": done.days,
+        "entries": done.entries,
+        "scan_gpu_cpu_s": round(gpu_scan, 2),
+        "scan_both_cpu_s": round(gpu_scan + host_scan, 2),
+        "post_cpu_s": round(cpu, 2),
+        "post_wall_s": round(wall, 2),
+        "serial_s": round(done.serial_s, 2),
+        "own_process_cpu_s": round(done.cpu_s, 2),
+        "ratio_to_scan_of_both": round(cpu / (gpu_scan + host_scan), 1),
+        "peak_rss_mb": peak // 1024,
+    }
+
+
+if __name__ == "__main__":
+    main()
