@@ -269,5 +269,5 @@ def test_whole_numbers_are_rounded_half_up(figures):
         "cluster": ["c"] * len(figures), "node": ["n"] * len(figures), "start": list(range(len(figures))),
         "duration_ms": [1] * len(figures), "read_bytes": figures, "write_bytes": [1] * len(figures),
     }))  # fmt: skip
-    expected = [math.floor(x) + (x - math.floor(x) >= 0.5) if x > -0.5 else None for x in figures]
+    expected = [math.floor(x) + (x - math.floor(x) >= 0.5) if x >= -0.5 else None for x in figures]
     assert found.rows["read_bytes"].to_pylist() == expected
