@@ -101,7 +101,8 @@ plain                                               2024-05-01 00:00:00        1
 )
 
 
-def test_table_through_a_pipe_is_as_wide_as_it_needs_and_has_no_colours(run_report):
+def test_table_through_a_pipe_is_as_wide_as_it_needs_and_has_no_colours(run_report, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     ran = run_report()
     assert [line.rstrip() for line in ran.out.splitlines()] == TABLE.splitlines()
     assert ran.err == ""
