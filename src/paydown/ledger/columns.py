@@ -34,15 +34,6 @@ def _whole(column: pa.ChunkedArray, null: int) -> Ints:
     return np.asarray(column.to_numpy(), dtype=np.int64)
 
 
-def ratios_ppm(table: pa.Table, name: str) -> Ints:
-    """Give a column of ratios in ppm (L3.1), null as NONE."""
-    column = table.column(name)
-    known = column.null_count == 0
-    values = column.to_numpy() if known else pc.fill_null(column, -1.0).to_numpy()
-    whole: Ints = np.floor(values * PPM + 0.5).astype(np.int64)
-    return whole if known else np.maximum(whole, NONE)
-
-
 def ppm(ratio: float) -> int:
     """Give one ratio in ppm (L3.1)."""
     return int(np.floor(ratio * PPM + 0.5))

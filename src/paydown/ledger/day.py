@@ -33,8 +33,18 @@ from paydown.ledger.holdings import Holdings, Resolved, gpu_holdings, host_holdi
 from paydown.ledger.intervals import Bools, Ints, Steps, covered, split_at_buckets, sum_by, union
 from paydown.ledger.inventory import Inventory, inventory, said
 from paydown.ledger.jobs import Allocations, Attempts, allocations, attempts, effective_ends, jobs_rows
-from paydown.ledger.pooled import loose, moments, outside, pool, pool_amounts, pooled_by_bucket
-from paydown.ledger.samples import Coverage, gpu_coverage, host_coverage
+from paydown.ledger.pooled import (
+    Loose,
+    NodeMoments,
+    Pool,
+    loose,
+    moments,
+    outside,
+    pool,
+    pool_amounts,
+    pooled_by_bucket,
+)
+from paydown.ledger.samples import Coverage, gpu_coverage, gpu_samples, host_coverage, host_samples
 from paydown.ledger.tables import pools_table, runs_table, summaries_table
 from paydown.ledger.uses import (
     Runs,
@@ -283,35 +293,42 @@ def _post_unseen(world: _World, tres: str, found: NodeTime) -> None:
 
 
 def _post_gpus(world: _World, holdings: dict[str, Holdings], hidden: NodeTime) -> pa.Table:
-    """Post gpu and gpu_memory; gives the pools."""
+    """Post gpu and gpu_memory, some nodes at a time; gives the pools."""
     frame, inv = world.frame, world.inv
-    gpu_cover, memory_cover = gpu_coverage(frame, inv, world.facts["gpu_samples"], world.codes)
-    gpu_cover = without_parents(frame, inv, gpu_cover, world.doubts)
-    memory_cover = without_parents(frame, inv, memory_cover, None)
-    gpu = holdings["gpu"]
-    job = world.allocs.job
-    pieces = device_pieces(gpu, gpu_cover, job)
-    world.doubts.unheld(frame, gpu_cover, pieces.sample, device=True)
-    held, known, figured = _post_tres(world, "gpu", gpu, gpu_cover, pieces)
-    free = loose(frame, inv, gpu_cover, gpu)
-    when = moments(frame, world.horizons, inv, gpu, hidden)
+    when = moments(frame, world.horizons, inv, holdings["gpu"], hidden)
+    samples = gpu_samples(frame, inv, world.facts["gpu_samples"], world.codes)
+    pools: dict[str, list[tuple[list[Ints], list[Ints]]]] = {"pooled": [], "outside": []}
+    for first, last, part in samples.parts(inv.device_node[samples.entity], len(inv.nodes)):
+        gpu, memory = (holdings[tres].on_nodes(first, last) for tres in ("gpu", "gpu_memory"))
+        gpu_cover, memory_cover = gpu_coverage(frame, part)
+        gpu_cover = without_parents(frame, inv, gpu_cover, world.doubts)
+        memory_cover = without_parents(frame, inv, memory_cover, None)
+        free, found = _post_gpu(world, gpu, gpu_cover, when)
+        pieces = device_pieces(memory, memory_cover, world.allocs.job)
+        held, known, _ = _post_tres(world, "gpu_memory", memory, memory_cover, pieces)
+        post_dark(world.target("gpu_memory"), held, *known)
+        pools["pooled"].append(pool_amounts(frame, found.devices, gpu_cover))
+        pools["outside"].append(pool_amounts(frame, outside(free, when), gpu_cover))
+    return pools_table(frame, inv, pools)
+
+
+def _post_gpu(world: _World, gpu: Holdings, cover: Coverage, when: NodeMoments) -> tuple[Loose, Pool]:
+    """Post gpu of some nodes; gives what is measured of no holder, and what of it is pooled."""
+    frame, inv = world.frame, world.inv
+    pieces = device_pieces(gpu, cover, world.allocs.job)
+    world.doubts.unheld(frame, cover, pieces.sample, device=True)
+    held, known, figured = _post_tres(world, "gpu", gpu, cover, pieces)
+    free = loose(frame, inv, cover, gpu)
     found = pool(free, when, gpu, figured)
     shares = pooled_by_bucket(frame, found, gpu)
     target = world.target("gpu")
     target.post(shares[0], shares[1], kind_code("gpu", "unobserved", "pooled", "none"), shares[2])
     post_dark(target, held, *known, shares)
-    memory = holdings["gpu_memory"]
-    held, known, _ = _post_tres(world, "gpu_memory", memory, memory_cover, device_pieces(memory, memory_cover, job))
-    post_dark(world.target("gpu_memory"), held, *known)
-    pools = {
-        "pooled": pool_amounts(frame, found.devices, gpu_cover),
-        "outside": pool_amounts(frame, outside(free, when), gpu_cover),
-    }
-    return pools_table(frame, inv, pools)
+    return free, found
 
 
 def _post_hosts(world: _World, holdings: dict[str, Holdings], hidden: dict[str, NodeTime]) -> None:
-    cpu_cover, memory_cover = host_coverage(world.frame, world.nodes, world.facts["host_samples"], world.codes)
+    """Post cpu and memory, some nodes at a time."""
     allocs = world.allocs
     unknown = [hidden[tres] for tres in ("gpu", "cpu", "memory")]
     on_node = covered(
@@ -321,11 +338,14 @@ def _post_hosts(world: _World, holdings: dict[str, Holdings], hidden: dict[str, 
         len(world.inv.nodes),
     )
     alone = on_node.where(on_node.values == 1, world.frame.length)
-    world.doubts.unheld(world.frame, cpu_cover, _held_labels(world, cpu_cover), device=False)
-    for tres, cover in (("cpu", cpu_cover), ("memory", memory_cover)):
-        pieces = host_pieces(holdings[tres], cover, allocs.job, alone)
-        held, known, _ = _post_tres(world, tres, holdings[tres], cover, pieces)
-        post_dark(world.target(tres), held, *known)
+    samples = host_samples(world.frame, world.nodes, world.facts["host_samples"], world.codes)
+    for first, last, part in samples.parts(samples.entity, len(world.inv.nodes)):
+        covers = dict(zip(("cpu", "memory"), host_coverage(world.frame, part), strict=True))
+        world.doubts.unheld(world.frame, covers["cpu"], _held_labels(world, covers["cpu"]), device=False)
+        for tres, cover in covers.items():
+            here = holdings[tres].on_nodes(first, last)
+            held, known, _ = _post_tres(world, tres, here, cover, host_pieces(here, cover, allocs.job, alone))
+            post_dark(world.target(tres), held, *known)
 
 
 def _held_labels(world: _World, cover: Coverage) -> Ints:

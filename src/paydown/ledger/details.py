@@ -47,7 +47,7 @@ def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table
     columns["detail"] = pc.replace_with_mask(
         kept.column("detail").combine_chunks(),
         used.combine_chunks(),
-        pa.array(known.details(kept.filter(used)), pa.string()),
+        known.details(kept.filter(used)),
     )
     held = pc.and_(pc.is_valid(kept.column("job_id")), pc.not_equal(kept.column("job_id"), UNSEEN))
     held = pc.fill_null(held, False)  # noqa: FBT003 - pyarrow's own order

@@ -68,6 +68,10 @@ class Holdings:
             values |= {"start": start, "end": end}
         return Holdings(**values)
 
+    def on_nodes(self, first: int, last: int) -> Holdings:
+        """Choose the rows of nodes first .. last-1."""
+        return self.pick((self.node >= first) & (self.node < last))
+
     def ordered(self) -> Holdings:
         """Sort by (device, start, allocation)."""
         order = in_order(self.device, self.start, self.alloc)

@@ -32,15 +32,16 @@ class Attempts:
     last: dict[str, int]
     """The last attempt of each job_id."""
 
-    def details(self, table: pa.Table) -> list[str]:
+    def details(self, table: pa.Table) -> pa.Array:
         """Give what the use of each (job_id, attempt) of a table came to, those without a jobs row included."""
         rows = jobs_rows(table, self)
-        found = [self.detail[row] if row != NONE else "open" for row in rows.tolist()]
+        words = ("productive", "lost", "open")
+        codes = np.array([words.index(each) for each in (*self.detail, "open")], dtype=np.int64)[rows]
         for row in np.flatnonzero(rows == NONE).tolist():
             job, attempt = table.column("job_id")[row].as_py(), table.column("attempt")[row].as_py()
             if attempt is not None and attempt < self.last.get(job, attempt):
-                found[row] = "lost"
-        return found
+                codes[row] = words.index("lost")
+        return pa.array(words).take(pa.array(codes))
 
 
 def attempts(jobs: pa.Table) -> Attempts:
@@ -107,8 +108,17 @@ def effective_ends(table: pa.Table, jobs: Attempts, horizons: Horizons) -> Ints:
 
 def jobs_rows(table: pa.Table, jobs: Attempts) -> Ints:
     """Give the jobs row of each (job_id, attempt) of a table, NONE where there is none."""
-    keys = zip(table.column("job_id").to_pylist(), table.column("attempt").to_pylist(), strict=True)
-    return np.fromiter((jobs.index.get(key, NONE) for key in keys), dtype=np.int64, count=table.num_rows)
+    job, words = texts(table, "job_id")
+    attempt = counts(table, "attempt")
+    width = int(attempt.max(initial=0)) + 2
+    # Few attempts stand behind many rows: look each up once.
+    distinct, which = np.unique(job * width + attempt + 1, return_inverse=True)
+    found = [
+        jobs.index.get((words[code], number - 1), NONE) if code >= 0 else NONE
+        for code, number in zip(*(part.tolist() for part in np.divmod(distinct, width)), strict=True)
+    ]
+    rows: Ints = np.array(found, dtype=np.int64)[which.reshape(-1)]
+    return rows
 
 
 def allocations(

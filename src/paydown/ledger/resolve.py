@@ -15,7 +15,7 @@ from paydown.ledger.frame import Frame, Horizons
 from paydown.ledger.holdings import Holdings, sizes_in
 from paydown.ledger.inventory import Inventory, inventory
 from paydown.ledger.jobs import attempts, effective_ends
-from paydown.ledger.samples import gpu_coverage
+from paydown.ledger.samples import gpu_coverage, gpu_samples
 from paydown.ledger.settings import LedgerSettings
 from paydown.model.units import MS_PER_DAY
 
@@ -70,7 +70,7 @@ def _by_samples(
 ) -> dict[int, list[str]]:
     """Give, for each row of the table, the devices of its labelled samples in the order of their first start."""
     codes: dict[str, int] = {}
-    cover = without_parents(frame, inv, gpu_coverage(frame, inv, samples, codes)[0], None)
+    cover = without_parents(frame, inv, gpu_coverage(frame, gpu_samples(frame, inv, samples, codes))[0], None)
     jobs = np.array([codes.get(job, NONE) for job in table.column("job_id").to_pylist()], dtype=np.int64)
     node = np.array([index[name] for name in table.column("node").to_pylist()], dtype=np.int64)
     start, end = instants(table, "start", 0), counts(table, "until")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from paydown.ledger.columns import NONE, counts, instants, ppm, ratios_ppm, recode, texts
+from paydown.ledger.columns import NONE, counts, instants, ppm, recode, texts
 from paydown.ledger.frame import Frame
-from paydown.ledger.intervals import SPAN, Bools, Ints, Order, empty, in_order, keyed, starts_of_groups
+from paydown.ledger.intervals import SPAN, Bools, Ints, empty, in_order, keyed, starts_of_groups
 from paydown.ledger.inventory import Inventory
 from paydown.model.facts import GPU_SAMPLES, HOST_SAMPLES
 from paydown.model.schema import Table
+from paydown.model.units import PPM
 
 ACTIVITY = ("gpu_util", "gr_engine_active", "sm_active")
 """The ratios that must all be low for a sample to be quiet (L3.6)."""
@@ -65,23 +71,57 @@ class Coverage:
         )
 
 
-@dataclass(frozen=True)
-class _Sorted:
-    """A sample table seen in the order of (entity, [label,] start)."""
+PART_ROWS = 400_000
+"""About how many samples are worked on at once: columns of them fit a processor's cache, and memory is used again."""
 
-    table: pa.Table
-    order: Order
-    """The rows of the table in that order; None where they lie so."""
+
+class _Columns:
+    """The measured columns of a sample table as arrays, each read once."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._read: dict[str, npt.NDArray[Any]] = {}
+
+    def ratio(self, name: str) -> npt.NDArray[np.float64]:
+        """Give a column of ratios, -1 for null."""
+        if name not in self._read:
+            column = self._table.column(name)
+            self._read[name] = (pc.fill_null(column, -1.0) if column.null_count else column).to_numpy()
+        return self._read[name]
+
+    def amount(self, name: str) -> Ints:
+        """Give a column of whole numbers, NONE for null."""
+        if name not in self._read:
+            self._read[name] = counts(self._table, name)
+        return self._read[name]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows of a sample table in the order of (entity, [label,] start)."""
+
+    columns: _Columns
+    place: Ints | slice
+    """Where each row stands in the columns."""
     entity: Ints
+    """Device code; of host samples the node code."""
     label: Ints
     start: Ints
     """In the frame's time, not cut: samples may begin before it."""
     duration: Ints
     rejected: Ints | None
+    by_label: bool
+    """Whether samples of other labels are other series (host samples), or the same (device samples)."""
 
-    def put(self, column: Ints) -> Ints:
-        """Put a column of the table in order."""
-        return column if self.order is None else column[self.order]
+    def ratio(self, name: str) -> Ints:
+        """Give a column of ratios in ppm, NONE for null."""
+        ratios = self.columns.ratio(name)[self.place]
+        return np.maximum(np.floor(ratios * PPM + 0.5), NONE).astype(np.int64)
+
+    def amount(self, name: str) -> Ints:
+        """Give a column of whole numbers, NONE for null."""
+        amounts: Ints = self.columns.amount(name)[self.place]
+        return amounts
 
     def carried(self, name: str, schema: Table) -> Bools:
         """Tell which rows carried a measured column whose figure was not believed."""
@@ -91,23 +131,48 @@ class _Sorted:
         carried: Bools = (self.rejected & bit) != 0
         return carried
 
+    def parts(self, node: Ints, count: int) -> Iterator[tuple[int, int, Samples]]:
+        """Part the rows at nodes; gives (first node, node after the last, rows), over all of `count` nodes.
 
-def _sorted(frame: Frame, table: pa.Table, entity: Ints, label: Ints, *, by_label: bool) -> _Sorted:
+        Args:
+            node: The node of each row, in order.
+            count: How many nodes there are.
+        """
+        cuts = sorted({int(node[at]) for at in range(PART_ROWS, len(node), PART_ROWS)} - {0})
+        for first, last in pairwise([0, *cuts, count]):
+            low, high = np.searchsorted(node, [first, last]).tolist()
+            yield first, last, self._slice(low, high)
+
+    def _slice(self, low: int, high: int) -> Samples:
+        place = slice(low, high) if isinstance(self.place, slice) else self.place[low:high]
+        rejected = None if self.rejected is None else self.rejected[low:high]
+        some = slice(low, high)
+        return Samples(
+            self.columns, place, self.entity[some], self.label[some], self.start[some], self.duration[some], rejected,
+            self.by_label,
+        )  # fmt: skip
+
+
+def _sorted(frame: Frame, table: pa.Table, entity: Ints, label: Ints, *, by_label: bool) -> Samples:
     start = instants(table, "start", 0) - frame.origin
-    keys = (entity * (int(label.max(initial=0)) + 2) + label, start) if by_label else (entity, start)
+    series = entity
+    if by_label:
+        # (node, label) pairs are too many for a key: number those that occur, in order.
+        pairs = entity * (int(label.max(initial=0)) + 2) + label
+        series = np.unique(pairs, return_inverse=True)[1].reshape(-1).astype(np.int64)
     # Day after day the rows lie in order: a sort that finds runs has little to do.
-    order = in_order(keyed(keys[0], np.maximum(start, -SPAN // 4) + SPAN // 4))
-    duration = counts(table, "duration_ms")
-    if order is not None:
-        entity, label, start, duration = entity[order], label[order], start[order], duration[order]
+    order = in_order(keyed(series, np.maximum(start, -SPAN // 4) + SPAN // 4))
+    place = slice(None) if order is None else order.astype(np.int64)
     rejected = None
     if "_rejected" in table.column_names:
         mask = counts(table, "_rejected")
-        rejected = (mask if order is None else mask[order]) if bool((mask > 0).any()) else None
-    return _Sorted(table, order, entity, label, start, duration, rejected)
+        rejected = mask[place] if bool((mask > 0).any()) else None
+    duration = counts(table, "duration_ms")
+    columns = _Columns(table)
+    return Samples(columns, place, entity[place], label[place], start[place], duration[place], rejected, by_label)
 
 
-def _cover(frame: Frame, rows: _Sorted, present: Bools, carried: Bools, *, by_label: bool) -> tuple[Ints, Ints, Ints]:
+def _cover(frame: Frame, rows: Samples, present: Bools, carried: Bools) -> tuple[Ints, Ints, Ints]:
     """Give (row, start, end) of the samples that cover time, from those that carry a signal (L3.2)."""
     in_chain = np.flatnonzero(present | carried) if not bool(present.all()) else None
     entity, start = rows.entity, rows.start
@@ -115,7 +180,7 @@ def _cover(frame: Frame, rows: _Sorted, present: Bools, carried: Bools, *, by_la
     if in_chain is not None:
         entity, start, label, duration = entity[in_chain], start[in_chain], label[in_chain], duration[in_chain]
     believed = np.minimum(duration, frame.settings.max_duration_ms)
-    step = _to_next(entity, label if by_label else None, start)
+    step = _to_next(entity, label if rows.by_label else None, start)
     follows = (step > 0) & (2 * step <= 3 * believed) & (step - believed <= frame.settings.max_gap_ms)
     end = start + np.where(follows, step, believed)
     row = np.arange(len(start), dtype=np.int64) if in_chain is None else in_chain
@@ -142,7 +207,8 @@ def _to_next(entity: Ints, label: Ints | None, start: Ints) -> Ints:
     return step
 
 
-def _gpu_rows(frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int]) -> _Sorted:
+def gpu_samples(frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int]) -> Samples:
+    """Read gpu_samples; `jobs` learns the labels that it lacks."""
     node_codes, node_words = texts(table, "node")
     gpu_codes, gpu_words = texts(table, "gpu")
     nodes = {name: code for code, name in enumerate(inv.nodes)}
@@ -156,6 +222,14 @@ def _gpu_rows(frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int
     return _sorted(frame, table, device, recode_labels(label_codes, words, jobs), by_label=False)
 
 
+def host_samples(frame: Frame, nodes: dict[str, int], table: pa.Table, jobs: dict[str, int]) -> Samples:
+    """Read host_samples; `jobs` learns the labels that it lacks."""
+    codes, words = texts(table, "node")
+    label_codes, labels = texts(table, "job_id")
+    label = recode_labels(label_codes, labels, jobs)
+    return _sorted(frame, table, recode(codes, words, nodes), label, by_label=True)
+
+
 def recode_labels(codes: Ints, words: list[str], jobs: dict[str, int]) -> Ints:
     """Give the job codes of labels; a label of a job that holds nothing here gets a code of its own."""
     for word in words:
@@ -163,26 +237,21 @@ def recode_labels(codes: Ints, words: list[str], jobs: dict[str, int]) -> Ints:
     return recode(codes, words, jobs)
 
 
-def gpu_coverage(frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int]) -> tuple[Coverage, Coverage]:
-    """Read gpu_samples: give the coverage for gpu and for gpu_memory. `jobs` learns the labels that it lacks."""
-    rows = _gpu_rows(frame, inv, table, jobs)
-    figures = {
-        name: rows.put(ratios_ppm(rows.table, f"{name}_ratio")) for name in {*ACTIVITY, *frame.settings.gpu_signals}
-    }
-    limit = ppm(frame.settings.inactive_ratio)
-    busiest = np.full(len(rows.entity), NONE, dtype=np.int64)
-    for name in ACTIVITY:
+def gpu_coverage(frame: Frame, rows: Samples) -> tuple[Coverage, Coverage]:
+    """Give the coverage of device samples for gpu and for gpu_memory."""
+    signals = frame.settings.gpu_signals
+    figures = {name: rows.ratio(f"{name}_ratio") for name in {*ACTIVITY, *signals}}
+    busiest = figures[ACTIVITY[0]].copy()
+    for name in ACTIVITY[1:]:
         np.maximum(busiest, figures[name], out=busiest)
-    quiet = (busiest != NONE) & (busiest <= limit)
-    figure, signal = _first_carried(figures, frame.settings.gpu_signals)
+    quiet = (busiest != NONE) & (busiest <= ppm(frame.settings.inactive_ratio))
+    figure, signal = _first_carried(figures, signals)
     carried = np.zeros(len(figure), dtype=bool)
-    for name in frame.settings.gpu_signals:
+    for name in signals:
         carried |= rows.carried(f"{name}_ratio", GPU_SAMPLES)
-    row, start, end = _cover(frame, rows, figure != NONE, carried, by_label=False)
-    gpu = Coverage(
-        rows.entity[row], rows.label[row], start, end, figure[row], quiet[row], signal[row], frame.settings.gpu_signals
-    )
-    return gpu, _amount(frame, rows, "memory_used_mib", GPU_SAMPLES, by_label=False)
+    row, start, end = _cover(frame, rows, figure != NONE, carried)
+    gpu = Coverage(rows.entity[row], rows.label[row], start, end, figure[row], quiet[row], signal[row], signals)
+    return gpu, _amount(frame, rows, "memory_used_mib", GPU_SAMPLES)
 
 
 def _first_carried(figures: dict[str, Ints], order: tuple[str, ...]) -> tuple[Ints, Ints]:
@@ -197,22 +266,16 @@ def _first_carried(figures: dict[str, Ints], order: tuple[str, ...]) -> tuple[In
     return figure, signal
 
 
-def _amount(frame: Frame, rows: _Sorted, name: str, schema: Table, *, by_label: bool) -> Coverage:
-    figure = rows.put(counts(rows.table, name))
-    row, start, end = _cover(frame, rows, figure != NONE, rows.carried(name, schema), by_label=by_label)
+def _amount(frame: Frame, rows: Samples, name: str, schema: Table) -> Coverage:
+    figure = rows.amount(name)
+    row, start, end = _cover(frame, rows, figure != NONE, rows.carried(name, schema))
     nothing = np.zeros(len(row), dtype=np.int64)
     return Coverage(rows.entity[row], rows.label[row], start, end, figure[row], nothing != 0, nothing, (name,))
 
 
-def host_coverage(
-    frame: Frame, nodes: dict[str, int], table: pa.Table, jobs: dict[str, int]
-) -> tuple[Coverage, Coverage]:
-    """Read host_samples: give the coverage for cpu and for memory."""
-    codes, words = texts(table, "node")
-    label_codes, labels = texts(table, "job_id")
-    label = recode_labels(label_codes, labels, jobs)
-    rows = _sorted(frame, table, recode(codes, words, nodes), label, by_label=True)
+def host_coverage(frame: Frame, rows: Samples) -> tuple[Coverage, Coverage]:
+    """Give the coverage of host samples for cpu and for memory."""
     return (
-        _amount(frame, rows, "cpu_used_milli", HOST_SAMPLES, by_label=True),
-        _amount(frame, rows, "memory_used_mib", HOST_SAMPLES, by_label=True),
+        _amount(frame, rows, "cpu_used_milli", HOST_SAMPLES),
+        _amount(frame, rows, "memory_used_mib", HOST_SAMPLES),
     )

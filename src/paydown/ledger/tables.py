@@ -78,7 +78,7 @@ def summaries_table(frame: Frame, inv: Inventory, allocs: Allocations, found: li
     return _stacked(SUMMARIES, parts)
 
 
-def pools_table(frame: Frame, inv: Inventory, pools: dict[str, tuple[list[Ints], list[Ints]]]) -> pa.Table:
+def pools_table(frame: Frame, inv: Inventory, pools: dict[str, list[tuple[list[Ints], list[Ints]]]]) -> pa.Table:
     """Give the day's pooled and outside use."""
     parts = [
         {
@@ -90,6 +90,7 @@ def pools_table(frame: Frame, inv: Inventory, pools: dict[str, tuple[list[Ints],
             "inactive": pa.array(inactive),
             "underused": pa.array(underused),
         }
-        for kind, ((node,), (used, inactive, underused)) in pools.items()
+        for kind, found in pools.items()
+        for (node,), (used, inactive, underused) in found
     ]
     return _stacked(POOLS, parts)
