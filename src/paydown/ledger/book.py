@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from paydown.ledger.columns import NONE
+from paydown.ledger.columns import NONE, texts
 from paydown.ledger.frame import Frame
 from paydown.ledger.intervals import Ints, empty, starts_of_groups
 from paydown.ledger.inventory import Inventory
-from paydown.ledger.jobs import Allocations, Attempts, text_column
+from paydown.ledger.jobs import Allocations, Attempts, coded_column
 from paydown.model.entries import BASES, CATEGORIES, DAILY, DETAILS, ENTRIES, UNSEEN
 from paydown.model.facts import USAGE_SIGNALS
 from paydown.model.units import BUCKET_MS, MS_PER_DAY
@@ -123,50 +122,45 @@ class Holders:
         return self.unseen + 1 + code
 
     def columns(self, who: Ints) -> dict[str, pa.Array]:
-        """Give partition, job_id, attempt, user and account of holders."""
+        """Give partition, job_id, attempt, user and account of holders, texts as dictionary arrays."""
         count = len(self.job)
-        place = np.where(who < count, who, count)
-        job = np.append(self.job, len(self.words))
-        job_code = np.where(who <= count, job[place], NONE)
-        attempt = np.append(self.attempt, 0)[place]
-        row = np.append(self.row, NONE)[place]
         held = who <= count
-        words = [*self.words, UNSEEN]
-        found = {name: self._of_job(row, name) for name in ("partition", "user", "account")}
-        label = text_column(np.where(held, NONE, who - count - 1), self.labels)
-        found["partition"] = pc.if_else(pa.array(held), found["partition"], label)
-        return found | {
-            "job_id": text_column(job_code, words),
-            "attempt": pa.array(attempt, mask=~held),
+        place = np.where(who < count, who, count)
+        row = np.append(self.row, NONE)[place]
+        job = np.append(self.job, len(self.words))[place]
+        partition, partitions = self._of_job("partition", row)
+        label = who - count - 1 + len(partitions)
+        return {
+            "partition": coded_column(np.where(held, partition, label), [*partitions, *self.labels]),
+            "user": coded_column(*self._of_job("user", row)),
+            "account": coded_column(*self._of_job("account", row)),
+            "job_id": coded_column(np.where(held, job, NONE), [*self.words, UNSEEN]),
+            "attempt": pa.array(np.append(self.attempt, 0)[place], mask=~held),
         }
 
-    def _of_job(self, row: Ints, name: str) -> pa.Array:
-        column = self.jobs.table.column(name)
-        return (
-            column.combine_chunks().take(pa.array(row, mask=row == NONE))
-            if len(column)
-            else pa.nulls(len(row), pa.string())
-        )
+    def _of_job(self, name: str, row: Ints) -> tuple[Ints, list[str]]:
+        codes, words = texts(self.jobs.table, name)
+        return np.append(codes, NONE)[row], words
 
 
 def entries_table(frame: Frame, inv: Inventory, holders: Holders, book: Book) -> pa.Table:
-    """Give the day's entries as a table, sorted as the store keeps it apart from the words' own order."""
+    """Give the day's entries as a table whose texts are dictionary arrays: little to hold, quick to hand on."""
     who, node, bucket, kind, amount = book.summed(max(len(inv.nodes), 1))
     tres, category, detail, basis, signal = _parts(kind)
-    length = len(who)
+    nothing = np.zeros(len(who), dtype=np.int64)
     columns = holders.columns(who) | {
-        "cluster": pa.array([frame.cluster], pa.string()).take(pa.array(np.zeros(length, dtype=np.int64))),
-        "day": pa.array([date_of(frame.day)], pa.date32()).take(pa.array(np.zeros(length, dtype=np.int64))),
-        "node": text_column(node, inv.nodes),
+        "cluster": coded_column(nothing, [frame.cluster]),
+        "day": pa.array([date_of(frame.day)], pa.date32()).take(pa.array(nothing)),
+        "node": coded_column(node, inv.nodes),
         "bucket": pa.array(frame.day * MS_PER_DAY + bucket * BUCKET_MS).cast(pa.timestamp("ms", "UTC")),
-        "tres": text_column(tres, list(TRES)),
-        "category": text_column(category, list(CATEGORIES)),
-        "detail": text_column(detail, list(DETAIL)),
-        "basis": text_column(basis, list(BASES)),
-        "signal": text_column(signal, list(SIGNALS)),
+        "tres": coded_column(tres, list(TRES)),
+        "category": coded_column(category, list(CATEGORIES)),
+        "detail": coded_column(detail, list(DETAIL)),
+        "basis": coded_column(basis, list(BASES)),
+        "signal": coded_column(signal, list(SIGNALS)),
         "amount": pa.array(amount),
     }
-    return pa.table([columns[name] for name in ENTRIES.names], schema=ENTRIES.arrow)
+    return pa.table({name: columns[name] for name in ENTRIES.names})
 
 
 def daily_table(entries: pa.Table) -> pa.Table:

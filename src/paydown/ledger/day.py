@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +52,7 @@ from paydown.ledger.uses import (
     Settled,
     Summary,
     Target,
+    counted,
     post_dark,
     post_held,
     post_pieces,
@@ -117,7 +119,32 @@ class _World:
     summaries: list[tuple[str, Summary]] = field(default_factory=list)
     runs: list[tuple[str, Runs]] = field(default_factory=list)
     assumed: set[tuple[str, int, str, str]] = field(default_factory=set)
+    _elsewhere: dict[str, Bools] = field(default_factory=dict)
     inside: dict[str, tuple[Ints, list[Ints]]] = field(default_factory=dict)
+
+    @cached_property
+    def figured(self) -> Bools:
+        """Which allocations have whole-job figures."""
+        rows = range(len(self.allocs.job)) if self.figures else ()
+        found = np.zeros(len(self.allocs.job), dtype=bool)
+        found[[row for row in rows if self.allocs.key(row) in self.figures]] = True
+        return found
+
+    @cached_property
+    def place(self) -> Ints:
+        """A number for each (attempt, node), by allocation."""
+        pairs = self.holders.of_alloc * max(len(self.inv.nodes), 1) + self.allocs.node
+        place: Ints = np.unique(pairs, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        return place
+
+    def elsewhere(self, tres: str) -> Bools:
+        """Which allocations with figures have samples of a TRES on other days."""
+        if tres not in self._elsewhere:
+            found = np.zeros(len(self.allocs.job), dtype=bool)
+            for row in np.flatnonzero(self.figured).tolist() if self.known.sampled else ():
+                found[row] = (*self.allocs.key(row), self.inv.nodes[self.allocs.node[row]], tres) in self.known.sampled
+            self._elsewhere[tres] = found
+        return self._elsewhere[tres]
 
     def target(self, tres: str) -> Target:
         return Target(self.frame, self.book, tres, self.holders.of_alloc, self.allocs.node)
@@ -370,7 +397,8 @@ def _post_tres(
     settled = settle(frame, tres, holdings, pieces, cover)
     summary = summarise(frame, holdings, settled, cover, allocs.start)
     world.summaries.append((tres, summary))
-    whole, ruled, figured = _whole_job(world, tres, holdings, summary)
+    sampled = counted(holdings, settled, cover, allocs.start)
+    whole, ruled, figured = _whole_job(world, tres, holdings, sampled)
     if bool(ruled.any()):
         keep = ~ruled[pieces.holding]
         settled = Settled(
@@ -383,21 +411,19 @@ def _post_tres(
 
 
 def _whole_job(
-    world: _World, tres: str, holdings: Holdings, summary: Summary
+    world: _World, tres: str, holdings: Holdings, sampled: Ints
 ) -> tuple[tuple[Settled, Bools], Bools, Bools]:
-    allocs, inv = world.allocs, world.inv
-    signals: tuple[str, ...] = SIGNALS.get(tres, tuple(world.frame.settings.gpu_signals))
-    sampled = set(world.known.sampled) | {
-        (allocs.jobs[allocs.job[row]], int(allocs.attempt[row]), inv.nodes[allocs.node[row]], tres)
-        for row in (np.unique(summary.alloc).tolist() if world.figures else ())
-    }
+    """Find what whole-job figures say; `sampled` are the allocations that samples of this frame count for."""
+    allocs, inv, frame = world.allocs, world.inv, world.frame
+    signals: tuple[str, ...] = SIGNALS.get(tres, tuple(frame.settings.gpu_signals))
+    judged = world.figured & ~np.isin(world.place, world.place[sampled]) & ~world.elsewhere(tres)
     totals: dict[tuple[str, int], int] = {}
     if any(node is None and signal in signals for each in world.figures.values() for node, _, signal in each):
         totals = job_totals(tres, world.real, world.figures, _everywhen(world) if tres == "gpu_memory" else None)
-    whole, ruled = whole_job(tres, signals, inv, allocs, holdings, world.figures, sampled, totals)
-    for row in np.unique(holdings.alloc[ruled]).tolist():
-        key = (allocs.jobs[allocs.job[row]], int(allocs.attempt[row]), inv.nodes[allocs.node[row]], tres)
-        world.assumed.add(key)
+    whole, ruled = whole_job(tres, signals, inv, allocs, holdings, world.figures, judged, totals)
+    today = ruled & (holdings.end > frame.first) & (holdings.start < frame.last)
+    for row in np.unique(holdings.alloc[today]).tolist():
+        world.assumed.add((*allocs.key(row), inv.nodes[allocs.node[row]], tres))
     figured = np.zeros(len(holdings), dtype=bool)
     figured[whole.row] = True
     return whole_job_pieces(holdings, whole), ruled, figured

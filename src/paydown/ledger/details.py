@@ -35,6 +35,7 @@ def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table
         phases: The merged summaries (`merged`) of all days of the allocations that have runs.
         jobs: Every jobs row of the holders, and of their jobs' other attempts.
     """
+    entries = entries.cast(ENTRIES.arrow)
     by_runs = pc.and_(
         pc.equal(entries.column("category"), "inactive"),
         pc.is_in(entries.column("basis"), pa.array(["sampled", "shared"])),

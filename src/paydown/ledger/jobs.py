@@ -83,6 +83,10 @@ class Allocations:
     memory: Ints
     """MiB, NONE where not tracked."""
 
+    def key(self, row: int) -> tuple[str, int]:
+        """Give the (job_id, attempt) of a row."""
+        return self.jobs[self.job[row]], int(self.attempt[row])
+
 
 def effective_ends(table: pa.Table, jobs: Attempts, horizons: Horizons) -> Ints:
     """Give when each allocation row ends, in epoch ms (L1.4)."""
@@ -142,6 +146,13 @@ def allocations(
         frame.inside(start[taken]), frame.inside(end[taken]), start[taken],
         counts(table, "gpu_milli"), gpus, gpu_texts, counts(table, "cpu_milli"), counts(table, "memory_mib"),
     )  # fmt: skip
+
+
+def coded_column(values: npt.NDArray[np.int64], words: list[str]) -> pa.Array:
+    """Give codes as a dictionary array, NONE as null."""
+    return pa.DictionaryArray.from_arrays(
+        pa.array(values.astype(np.int32), mask=values == NONE), pa.array(words, pa.string())
+    )
 
 
 def text_column(values: npt.NDArray[np.int64], words: list[str]) -> pa.Array:

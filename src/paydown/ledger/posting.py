@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -129,18 +129,7 @@ def work_out(
 ) -> list[tuple[int, DayTables]]:
     """Work out a stretch of days: the task that an executor runs, with nothing in it but values."""
     loader = Loader(snapshot, cluster, settings)
-    return [(day, _small(post_day(*loader.day(day), known))) for day in days]
-
-
-def _small(tables: DayTables) -> DayTables:
-    """Keep texts as dictionaries, so that a day takes little memory and passes quickly between processes."""
-    entries = tables.entries
-    columns = [
-        column.combine_chunks().dictionary_encode() if pa.types.is_string(column.type) else column
-        for column in entries.columns
-    ]
-    small = pa.table(columns, names=entries.column_names)
-    return replace(tables, entries=small)
+    return [(day, post_day(*loader.day(day), known)) for day in days]
 
 
 @dataclass
@@ -325,7 +314,7 @@ class ClusterPosting:
 
     def _base_of(self, day: int, tables: DayTables | None) -> tuple[pa.Table, pa.Table]:
         if tables is not None:
-            return tables.entries.cast(DERIVED["entries"].arrow), tables.runs
+            return tables.entries, tables.runs
         window = Window(day * MS_PER_DAY, (day + 1) * MS_PER_DAY)
         rows = [self.base.rows(name, clusters=[self.cluster], window=window) for name in ("entries", "runs")]
         return rows[0], rows[1]
@@ -339,8 +328,8 @@ class ClusterPosting:
         return merged(pa.concat_tables([stored, found.all("summaries")]))
 
     def _jobs_of(self, entries: pa.Table, runs: pa.Table) -> pa.Table:
-        both = (entries.column("job_id").unique(), runs.column("job_id").unique())
-        held = pa.table({"job_id": pa.chunked_array([pc.drop_null(each) for each in both])})
+        both = [pc.drop_null(each.column("job_id").unique().cast(pa.string())) for each in (entries, runs)]
+        held = pa.table({"job_id": pa.chunked_array(both)})
         return self._query("SELECT * FROM jobs SEMI JOIN held USING (job_id)", "jobs", {}, {"held": held})
 
     def _replace(self, day: int, entries: pa.Table, tables: DayTables | None, total: Total) -> None:

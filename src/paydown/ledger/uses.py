@@ -81,6 +81,17 @@ def settle(frame: Frame, tres: str, holdings: Holdings, pieces: Pieces, coverage
     return Settled(pieces, value, quiet, basis, names[coverage.signal[pieces.sample]])
 
 
+def counted(holdings: Holdings, settled: Settled, coverage: Coverage, began: Ints) -> Ints:
+    """Give the allocations that have a sample which counts for them and starts inside, anywhere in the frame.
+
+    What begins before the frame is cut to time 0, and says nothing of where it starts.
+    """
+    pieces = settled.pieces
+    alloc = holdings.alloc[pieces.holding]
+    start = coverage.start[pieces.sample]
+    return np.unique(alloc[(start >= began[alloc]) & (start > 0)])
+
+
 def summarise(frame: Frame, holdings: Holdings, settled: Settled, coverage: Coverage, began: Ints) -> Summary:
     """Summarise the samples that count and start inside their allocation, of this day.
 

@@ -96,7 +96,7 @@ def whole_job(
     allocs: Allocations,
     holdings: Holdings,
     figures: Figures,
-    sampled: set[tuple[str, int, str, str]],
+    judged: Bools,
     of_job: dict[tuple[str, int], int],
 ) -> tuple[WholeJob, Bools]:
     """Find the holdings that whole-job figures speak for, and those whose samples do not count for their sake.
@@ -108,18 +108,14 @@ def whole_job(
         allocs: The allocations.
         holdings: What is held of the TRES, sorted by device.
         figures: The figures of job_usage.
-        sampled: (job_id, attempt, node, TRES) that have a sample which counts and starts inside.
+        judged: Which allocations have figures, and no sample on the node which counts and starts inside.
         of_job: (job_id, attempt) to what to spread a job's amount by.
     """
     spread = _held_by_allocation(holdings) if tres == "gpu_memory" else None
     result = WholeJob([], [], [], [], [], [])  # type: ignore[arg-type]
     ruled = np.zeros(len(holdings), dtype=bool)
-    keys = list(zip((allocs.jobs[job] for job in allocs.job.tolist()), allocs.attempt.tolist(), strict=True))
-    wanted = np.array([key in figures for key in keys], dtype=bool)
-    for row in np.flatnonzero(wanted[holdings.alloc]).tolist() if keys else ():
-        key, node = keys[int(holdings.alloc[row])], inv.nodes[int(holdings.node[row])]
-        if (*key, node, tres) in sampled:
-            continue
+    for row in np.flatnonzero(judged[holdings.alloc]).tolist():
+        key, node = allocs.key(int(holdings.alloc[row])), inv.nodes[int(holdings.node[row])]
         ruled[row] = speaks_of(figures[key], node, signals, devices=tres in ("gpu", "gpu_memory"))
         device = int(holdings.device[row])
         figure = choose(figures[key], node, inv.device_names[device] if device != NONE else None, signals)
