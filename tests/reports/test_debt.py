@@ -124,6 +124,26 @@ def test_ranking_is_by_hours(book):
     assert [row["account"] for row in found] == ["big", "a0", "a1", "a2", "busy"]
 
 
+def test_where_no_debt_is_known_the_most_unobserved_comes_first(book):
+    lines = [book.entry("unobserved", n, job_id=str(n), account=f"a{n}", detail="dark") for n in (1, 3, 2)]
+    found = rows(book.store(daily=lines, posted=book.posted(book.DAY), sources=[book.SOURCE]), by=("account",))
+    assert [row["account"] for row in found] == ["a3", "a2", "a1"]
+
+
+def test_what_is_held_beyond_the_stated_capacity_is_no_share_of_it(book):
+    lines = [book.entry("reported", 24), book.entry("idle", 18), book.entry("used", 6)]
+    lines.append(book.entry("used", 10, job_id="2", node="unlisted"))
+    (row,) = rows(book.store(daily=lines, posted=book.posted(book.DAY), sources=[book.SOURCE]))
+    assert (row["allocated_hours"], row["allocated_share"], row["not_held_share"]) == (16, 0.25, 0.75)
+
+
+def test_a_name_that_nobody_bears_is_said(two_days):
+    said = "No user is known by the name 'nobody'; it was taken for a person key."
+    assert said in run(two_days, LedgerParameters(user=("nobody",))).notes
+    for known in ("ada", "u1"):
+        assert not any("person key" in note for note in run(two_days, LedgerParameters(user=(known,))).notes)
+
+
 def test_memory_is_no_part_of_the_debt(book):
     lines = [book.entry("underused", 1, tres="memory")]
     (row,) = rows(book.store(daily=lines, posted=book.posted(book.DAY), sources=[book.SOURCE]), tres=("memory",))

@@ -14,9 +14,10 @@ Computational debt is inactive + underused of GPUs and CPUs (docs/spec/ledger.md
 ## How to read it
 
 One row for each cut and TRES (without --tres: gpu, or cpu where no GPU is known), the largest debt first: rankings are
-by hours, never by counts of jobs. `debt_equivalent` is how many whole GPUs (cores) the debt would be over the time
-covered. Shares of debt are of what was held, weighted by hours. The change compares with the window of the same length
-before; it is null where no source covers all of that. By day, week or month it compares with the cell before.
+by hours, never by counts of jobs. Where no debt is known, the most unobserved comes first. `debt_equivalent` is how
+many whole GPUs (cores) the debt would be over the time covered. Shares of debt are of what was held, weighted by hours.
+The change compares with the window of the same length before; it is null where no source covers all of that. By day,
+week or month it compares with the cell before.
 
 ## Examples
 
@@ -70,7 +71,7 @@ SELECT {keys},
     {debt} / (l.ms / {hour}) AS debt_equivalent,
     {not_held} / (l.ms / {hour}) AS not_held_equivalent,
     CAST(not_held AS DOUBLE) / nullif(reported, 0) AS not_held_share,
-    CAST(allocated AS DOUBLE) / nullif(reported, 0) AS allocated_share,
+    CAST({held_of_capacity} AS DOUBLE) / nullif(reported, 0) AS allocated_share,
     CAST(used AS DOUBLE) / nullif(allocated, 0) AS used_share,
     CAST(lost AS DOUBLE) / nullif(allocated, 0) AS lost_share,
     CAST(inactive AS DOUBLE) / nullif(allocated, 0) AS inactive_share,
@@ -83,6 +84,9 @@ SELECT {keys},
 FROM compared {lengths}
 ORDER BY {order}
 """
+
+HELD_OF_CAPACITY = "CASE WHEN allocated IS NOT NULL THEN least(allocated, reported - not_held) END"
+"""What was held of the capacity, without what was held where no capacity is stated."""
 
 FIGURES = (
     "reported", "not_held", "idle", "blocked", "down", "planned_down", "allocated", "used", "lost", "inactive",
@@ -114,6 +118,7 @@ def _rows(scope: Scope, cuts: Sequence[Cut], looked: pa.Table, compared: Earlier
     text = SQL.format(
         balance=balance(statement, cuts, looked),
         indebted=IS_INDEBTED,
+        held_of_capacity=HELD_OF_CAPACITY,
         before=compared.sql,
         join=compared.join,
         keys=keys,
@@ -136,7 +141,7 @@ def _order(cuts: Sequence[Cut]) -> str:
     times = [f"{quoted(cut.name)}" for cut in cuts if cut.unit]
     rest = [f"{quoted(cut.name)} NULLS LAST" for cut in cuts if not cut.unit]
     place = f"list_position([{', '.join(repr(name) for name in TRES)}], tres)"
-    return ", ".join([*times, place, "debt DESC NULLS LAST", *rest])
+    return ", ".join([*times, place, "debt DESC NULLS LAST", "unobserved DESC NULLS LAST", *rest])
 
 
 __all__ = ["COLUMNS", "REPORT", "run"]

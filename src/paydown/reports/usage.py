@@ -138,7 +138,7 @@ def run(snapshot: Snapshot, asked: UsageQuestion) -> Answer:
     missing = _missing(scope)
     rows = _rows(scope, cuts, filters, by_job=by_job)
     rows = _unsaid(rows, missing)
-    notes = [scope.zone_note, *(_WITHOUT[table] for table in missing), *_untracked(rows)]
+    notes = [scope.zone_note, *scope.stranger_notes, *(_WITHOUT[table] for table in missing), *_untracked(rows)]
     coverage = {"tables": {table: table not in missing for table in _WITHOUT}}
     found = answer(
         "usage", scope, asked, [*(cut.column for cut in cuts), *COLUMNS], rows, coverage=coverage, notes=notes

@@ -23,6 +23,8 @@ class People:
     """The name shown for each key that has one."""
     keys_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The keys of all who bear a name."""
+    persons: frozenset[str] = frozenset()
+    """The keys of which any name is known."""
 
     @staticmethod
     def of(snapshot: Snapshot, clusters: Sequence[str], *, pseudonyms: bool = False) -> People:
@@ -34,11 +36,15 @@ class People:
         for row in rows:
             names.setdefault(row["person"], row["name"])
             keys_of[row["name"]] = (*keys_of.get(row["name"], ()), row["person"])
-        return People({} if pseudonyms else names, keys_of)
+        return People({} if pseudonyms else names, keys_of, frozenset(names))
 
     def keys(self, said: Iterable[str]) -> tuple[str, ...]:
         """Translate names to keys; what is no name is taken for a key."""
         return tuple(dict.fromkeys(key for name in said for key in self.keys_of.get(name, (name,))))
+
+    def strangers(self, said: Iterable[str]) -> list[str]:
+        """Give what is neither a known name nor the key of anybody who has one."""
+        return [name for name in said if name not in self.keys_of and name not in self.persons]
 
     def shown(self, keys: pa.ChunkedArray) -> pa.ChunkedArray:
         """Put names in place of the keys that have one."""

@@ -63,7 +63,7 @@ class Scope:
     @property
     def notes(self) -> list[str]:
         """What must be said of the window and of the zone beside every figure of the ledger."""
-        notes = [self.zone_note]
+        notes = [self.zone_note, *self.stranger_notes]
         if self.window != self.asked and not self.whole:
             notes.append(
                 f"The window was widened to the ledger's {BUCKET_MS // 60_000}-minute grid: "
@@ -72,6 +72,12 @@ class Scope:
         if self.known is None:
             notes.append("Nothing is known of it: ingest facts first (paydown ingest SOURCE ...).")
         return notes
+
+    @property
+    def stranger_notes(self) -> list[str]:
+        """What must be said of users asked for whom no table of names knows."""
+        strangers = self.people.strangers(self.users or ())
+        return [f"No user is known by the name {name!r}; it was taken for a person key." for name in strangers]
 
     @property
     def zone_note(self) -> str:
