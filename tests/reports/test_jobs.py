@@ -167,6 +167,13 @@ def test_what_is_not_observed_and_why(book):
     assert all("no valid sample" in row["why"] for row in found)
 
 
+def test_what_a_waiting_job_holds_is_not_unknown(book):
+    waits = {"cluster": "c", "job_id": "7", "attempt": 0, "state": "PENDING", "submit": book.at(1)}
+    found = parts(book.store(jobs=[waits], sources=[book.SOURCE]), job_id="7")["job.unknown"]
+    assert {row["what"] for row in found} >= {"start", "end"}
+    assert not {row["what"] for row in found} & {"cpus", "memory_gib"}
+
+
 def test_an_unknown_job_is_an_error(two_days):
     with pytest.raises(UsageError, match="no job '2'"):
         parts(two_days, job_id="2")

@@ -235,9 +235,18 @@ _FIGURES = {
     "time_limit_hours": "it has no time limit, or no source tells it",
 }
 
+_NOT_STARTED = {
+    "submit": _FIGURES["submit"],
+    "start": "no source says that it started, so it held nothing",
+    "end": _FIGURES["end"],
+    "time_limit_hours": _FIGURES["time_limit_hours"],
+}
+"""The same for an attempt that did not start: what it held is nothing, which is known."""
+
 
 def _missing_figures(attempt: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for name, why in _FIGURES.items():
+    started = attempt["start"] is not None
+    for name, why in (_FIGURES if started else _NOT_STARTED).items():
         if attempt[name] is None:
             yield {"cluster": attempt["cluster"], "attempt": attempt["attempt"], "what": name, "why": why}
 
