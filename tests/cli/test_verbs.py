@@ -54,7 +54,7 @@ def test_facts_become_a_ledger_that_is_proven(paydown, facts):
     assert code == 0
     assert "jobs: 1 rows (1 new)" in out
     assert "1 reject: 1 end-before-start." in out
-    assert "1 days of the ledger posted." in out
+    assert "1 day of the ledger posted." in out
     assert paydown("check")[:2] == (0, paydown("check", "--quick")[1])
     code, out, err = paydown("debt", "--by", "user", "--format", "json")
     assert code == 0
@@ -82,7 +82,7 @@ def test_posting_can_wait(paydown, facts):
     assert "wait for `paydown post`" in paydown("ingest", "facts", facts, "--no-post")[1]
     assert "days wait for `paydown post`" in paydown("check")[1]
     assert "days to post: paydown post" in paydown("doctor")[1]
-    assert "1 days posted" in paydown("post")[1]
+    assert "1 day posted" in paydown("post")[1]
     assert "0 days posted (1 worked out)" in paydown("post", "--from", "2026-01-12", "--to", "2026-01-13")[1]
     assert paydown("post", "--from", "2026-01-12")[0] == 2
     assert paydown("post", "--from", "2026-01-12", "--to", "2026-01-12")[0] == 2

@@ -144,3 +144,12 @@ def _real(value: Any, decimals: int) -> str:
 
 def _share(value: Any) -> str:
     return _real(value * 100, 1) + " %" if isinstance(value, int | float) else escaped(str(value))
+
+
+def counted(count: int, thing: str) -> str:
+    """Count things in words.
+
+    >>> counted(1, "day"), counted(1200, "day")
+    ('1 day', '1,200 days')
+    """
+    return f"{count:,} {thing if count == 1 else thing + 's'}"

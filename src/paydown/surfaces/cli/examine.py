@@ -17,12 +17,13 @@ from paydown.model.entries import DERIVED
 from paydown.model.facts import FACTS
 from paydown.model.window import from_ms
 from paydown.surfaces.cli.needs import missing
-from paydown.surfaces.values import instant
+from paydown.surfaces.values import counted, instant
 
 if TYPE_CHECKING:
     from paydown.app import App
     from paydown.store.snapshot import Snapshot
     from paydown.store.store import Store
+    from paydown.surfaces.cli.needs import Missing
 
 State = Literal["ok", "note", "missing", "wrong"]
 """ok: as it should be; note: to be known; missing: something would be there; wrong: to be mended."""
@@ -97,7 +98,7 @@ def freshness(snapshot: Snapshot, now_ms: int) -> Iterator[Finding]:
     """Look at what each source vouches for, and how long ago that ends."""
     for row in snapshot.rows("sources", sort=True).to_pylist():
         until = f"{instant(row['covers_from'], _UTC)} to {instant(row['covers_to'], _UTC)}"
-        told = f"{until} ({_ago(row['covers_to'], now_ms)}): {row['supports'] or 'nothing'}"
+        told = f"{until} ({_ago(row['covers_to'], now_ms)}): supports {row['supports'].replace(';', ', ') or 'nothing'}"
         yield Finding("freshness", f"{row['cluster']} {row['source']}", "note", told)
         if row.get("note"):
             yield Finding("freshness", f"{row['cluster']} {row['source']}", "note", row["note"])
@@ -114,7 +115,7 @@ def dirty(snapshot: Snapshot) -> Iterator[Finding]:
     """Look at the days whose entries are not those of the facts yet."""
     days = Counter(row["cluster"] for row in snapshot.rows("dirty").to_pylist())
     for cluster, count in sorted(days.items()):
-        yield Finding("ledger", cluster, "missing", f"{count:,} days to post: paydown post")
+        yield Finding("ledger", cluster, "missing", f"{counted(count, 'day')} to post: paydown post")
     if not days:
         yield Finding("ledger", "days to post", "ok", "none")
 
@@ -129,15 +130,18 @@ def needs(snapshot: Snapshot, app: App) -> Iterator[Finding]:
     yield from lacking(present(snapshot), app)
 
 
+def _remedy(lack: Missing) -> str:
+    if lack.sources:
+        return f"Bring it with: paydown ingest {' | '.join(lack.sources)}."
+    return "paydown post makes it, where the facts give any."
+
+
 def lacking(there: Collection[str], app: App) -> Iterator[Finding]:
     """Say what each report lacks where only some tables are there."""
     reports = app.reports().values
     lacks = missing(reports.values(), there, app.connectors().values)
     for lack in lacks:
-        bring = (
-            f" Bring it with: paydown ingest {' | '.join(lack.sources)}." if lack.sources else " paydown post makes it."
-        )
-        told = f"{'has no answer' if lack.need.required else 'says less'}. {lack.need.without}{bring}"
+        told = f"{'has no answer' if lack.need.required else 'says less'}. {lack.need.without} {_remedy(lack)}"
         yield Finding("reports", f"{lack.report} without {lack.need.table}", "missing", told)
     for name in sorted(set(reports) - {lack.report for lack in lacks}):
         yield Finding("reports", name, "ok", "has all it needs")

@@ -131,9 +131,11 @@ def _rejects(rejects: Mapping[str, int]) -> str:
 
 
 def _days(done: Ingested, *, posted: bool) -> str:
+    from paydown.surfaces.values import counted
+
     if posted:
-        return f"{done.days:,} days of the ledger posted."
-    return f"{done.dirty:,} days of the ledger wait for `paydown post`."
+        return f"{counted(done.days, 'day')} of the ledger posted."
+    return f"{counted(done.dirty, 'day')} of the ledger {'waits' if done.dirty == 1 else 'wait'} for `paydown post`."
 
 
 COMMAND = LazyGroup(name="ingest", help=_HELP, no_args_is_help=True, sections=(("Sources", sources, _load),))

@@ -21,6 +21,7 @@ changed or not (UTC days; for one cluster with --cluster), for example after cha
 def _post(context: click.Context, /, clusters: tuple[str, ...], start: str | None, end: str | None) -> None:
     from paydown.ledger.posting import post
     from paydown.surfaces.cli.progress import shown
+    from paydown.surfaces.values import counted
 
     session = session_of(context)
     days = _days(start, end, session.clock())
@@ -34,9 +35,8 @@ def _post(context: click.Context, /, clusters: tuple[str, ...], start: str | Non
             executor=executor,
             progress=show,
         )
-    click.echo(
-        f"{done.days:,} days posted ({done.looked_at:,} worked out), {done.entries:,} entries, store {store.path}"
-    )
+    days_posted = f"{counted(done.days, 'day')} posted ({done.looked_at:,} worked out)"
+    click.echo(f"{days_posted}, {done.entries:,} entries, store {store.path}")
     if done.kept:
         click.echo(f"* {done.kept:,} days stay as they are: their samples were dropped, so they cannot be worked out.")
 
