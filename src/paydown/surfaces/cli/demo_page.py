@@ -72,7 +72,9 @@ def _body(shown: Shown, layout: Layout, following: Sequence[str]) -> Iterator[st
     pictures = dict(zip(_order(shown.timeline), charts.charts_of(shown.timeline, layout.zone), strict=True))
     for place, (tres, lines) in enumerate(headline(shown).items()):
         yield f"<h2>{UNITS[tres][0]}</h2>\n" + '<div class="wide"><table><tbody>\n'
-        yield from (f'<tr><th scope="row">{safe(name)}</th><td>{safe(told)}</td></tr>\n' for name, told in lines)
+        yield from (
+            f'<tr><th scope="row">{safe(name)}</th><td class="told">{safe(told)}</td></tr>\n' for name, told in lines
+        )
         yield "</tbody></table></div>\n"
         if tres in pictures:
             yield picture(pictures[tres][0], place, pictures[tres][1])

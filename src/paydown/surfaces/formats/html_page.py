@@ -29,6 +29,7 @@ th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px s
 td.figure, th.figure { text-align: right; } td.capacity { color: var(--capacity); }
 td.allocation { color: var(--allocation); } td.utilization { color: var(--utilization); }
 td.debt { color: var(--debt); }
+td.told { white-space: normal; }
 .picture { background: #fff; border: 1px solid var(--rule); padding: .5rem; margin: 1rem 0; overflow-x: auto; }
 .drawn { width: 100%; min-width: 36rem; }
 code, pre { font-family: ui-monospace, monospace; } pre { overflow-x: auto; }
