@@ -117,6 +117,13 @@ def test_a_source_reaches_to_its_latest_instant(store, take):
     assert row["ingested_at"].timestamp() == 1_800_000_000
 
 
+def test_an_inventory_alone_vouches_for_no_time_and_says_so(take):
+    nodes = "cluster,node,partitions,gpus,start\nc,n,p,4,1000\n"
+    assert any("vouches for no time" in note for note in take(nodes=nodes).notes)
+    told = "cluster,source,supports,covers_from,covers_to,ingested_at\nc,s,capacity,1000,9000,9000\n"
+    assert not take("b", nodes=nodes, sources=told).notes
+
+
 def test_overlapping_sources_close_open_rows_and_refuse_other_closed_ones(store, take):
     take(jobs=JOBS + "c,1,0,RUNNING,,0,0,\nc,2,0,COMPLETED,,0,0,1000\n")
     done = take("b", jobs=JOBS + "c,1,0,COMPLETED,,0,0,2000\nc,2,0,COMPLETED,,0,0,1000\nc,3,0,RUNNING,,0,0,\n")

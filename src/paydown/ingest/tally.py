@@ -126,6 +126,11 @@ def source_rows(vouches: list[Vouch], reach: Reach, now_ms: int, known: pa.Table
         if first is None or last is None:
             notes.append(f"{vouch.source} of {vouch.cluster} holds no instant, so it vouches for no time.")
             continue
+        if first >= last:
+            notes.append(
+                f"{vouch.source} of {vouch.cluster} knows one instant alone, so it vouches for no time; "
+                "a table `sources` beside it can say from when to when it holds."
+            )
         row = {
             "cluster": vouch.cluster,
             "source": vouch.source,
