@@ -197,8 +197,9 @@ def connector_page(connector: Any) -> str:
 
 
 def home(value: Any, attribute: str) -> ModuleType:
-    """Give the module that holds an extension."""
-    return next(module for module in list(sys.modules.values()) if getattr(module, attribute, None) is value)
+    """Give the module that holds an extension: our own, not one that imports it from there."""
+    own = [module for name, module in list(sys.modules.items()) if name.startswith("paydown.")]
+    return next(module for module in own if getattr(module, attribute, None) is value)
 
 
 def connector_list(_: str) -> Iterator[str]:
