@@ -18,6 +18,8 @@ from paydown.reports.parts.statement import Statement
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_OUTSIDE = "outside the nodes and times for which inventory (table nodes) and accounting both vouch"
+
 _SUMMED = ("reported", *UNALLOCATED, *ALLOCATED, OVERCOMMITTED)
 
 TOTALS = f"""{{given}}
@@ -126,7 +128,7 @@ def _without_inventory(scope: Scope, totals: Mapping[str, Totals]) -> list[str]:
     stated = any(found.amounts["reported"] is not None for found in totals.values())
     rest = "" if stated else "; capacity, idle, blocked, down and planned_down cannot be stated at all"
     return [
-        f"{', '.join(held)} were held where no inventory (table nodes) or no source states the capacity{rest}.",
+        f"{', '.join(held)} were held {_OUTSIDE}{rest}.",
         *notes,
     ]
 
