@@ -94,3 +94,9 @@ def test_old_facts_are_dropped_when_told_to(place, capfd):
     assert run(["--store", place, "store", "retain", "entries", "--before", "90d"]) == 4
     assert run(["--store", place, "store", "retain", "gpu_samples"]) == 2
     assert "--before" in capfd.readouterr().err
+
+
+def test_no_rejects_are_those_of_now(tmp_path, capfd):
+    open_store(tmp_path / "empty", create=True)
+    assert run(["--store", str(tmp_path / "empty"), "store", "rejects"]) == 0
+    assert "1970" not in "".join(capfd.readouterr())

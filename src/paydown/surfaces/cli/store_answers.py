@@ -60,8 +60,11 @@ def tables(info: Info, now_ms: int) -> Answer:
     return Answer("store info", Window(now_ms, now_ms), _TABLES, pa.Table.from_pylist(found, schema), told, notes)
 
 
-def rejects(snapshot: Snapshot, kept: Mapping[str, Sequence[str]]) -> Answer:
-    """List what could not be believed; `kept` gives the values that are shown, by column (none: all)."""
+def rejects(snapshot: Snapshot, kept: Mapping[str, Sequence[str]], now_ms: int) -> Answer:
+    """List what could not be believed; `kept` gives the values that are shown, by column (none: all).
+
+    The window holds when they were read; where there are none, it is the moment of asking.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -72,7 +75,7 @@ def rejects(snapshot: Snapshot, kept: Mapping[str, Sequence[str]]) -> Answer:
     columns = tuple(_described(column) for column in META["rejects"].columns)
     total = pc.sum(rows["count"]).as_py() or 0
     notes = (f"Rows and fields not believed: {total:,}.",)
-    return Answer("store rejects", _extent(rows), columns, rows, {"rejects": total}, notes)
+    return Answer("store rejects", _extent(rows, now_ms), columns, rows, {"rejects": total}, notes)
 
 
 def _described(column: Column) -> OutColumn:
@@ -80,10 +83,10 @@ def _described(column: Column) -> OutColumn:
     return OutColumn(column.name, column.unit, column.doc, role, minor=column.name in {"row", "time", "day"})
 
 
-def _extent(rows: pa.Table) -> Window:
+def _extent(rows: pa.Table, now_ms: int) -> Window:
     import pyarrow.compute as pc
 
     times: Any = pc.min_max(rows["time"]).as_py()
     if times["min"] is None:
-        return Window(0, 0)
+        return Window(now_ms, now_ms)
     return Window(to_ms(times["min"]), to_ms(times["max"]) + 1)

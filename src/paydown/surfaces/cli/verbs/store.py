@@ -41,7 +41,7 @@ def _rejects(context: click.Context, /, form: str | None, output: str | None, li
     from paydown.surfaces.cli.store_answers import rejects
 
     session = session_of(context)
-    answer = rejects(session.app.store().snapshot(), kept)
+    answer = rejects(session.app.store().snapshot(), kept, session.clock())
     answer = replace(answer, rows=answer.rows.slice(0, limit)) if limit else answer
     _deliver(answer, form, output, limit, session)
 
