@@ -11,8 +11,11 @@ from tests.ledger.brute import brute
 from tests.ledger.clusters import draw_facts, draw_settings
 from tests.ledger.compare import as_result, differences, keyed
 from tests.ledger.examples import ENTRY
-from tests.ledger.stored import believable, stored_facts, stored_ledger, take
+from tests.ledger.stored import as_table, believable, stored_facts, stored_ledger, take
 
+from paydown.connectors.facts import CONNECTOR as FOLDER
+from paydown.connectors.interface import Context
+from paydown.ingest import ingest
 from paydown.ledger.check import check
 from paydown.ledger.posting import post
 from paydown.ledger.settings import LedgerSettings
@@ -20,6 +23,7 @@ from paydown.model.entries import DERIVED
 from paydown.model.units import MS_PER_DAY, MS_PER_HOUR
 from paydown.model.window import date_of
 from paydown.store import open_store
+from paydown.testing import write_facts
 
 CLUSTERS = int(os.environ.get("PAYDOWN_RANDOM_CLUSTERS", "240")) // 12
 
@@ -41,6 +45,21 @@ def test_any_order_and_number_of_ingests_is_the_oracles_ledger(number, tmp_path)
     for part in parts_of(facts, dice):
         take(store, part, settings, post=dice.random() < 0.7)
     post(store, settings=settings)
+    assert not differences(as_result(stored_ledger(store)), brute(stored_facts(store), settings))
+    assert check(store) == []
+
+
+@pytest.mark.parametrize("number", range(60_000, 60_000 + max(6, CLUSTERS // 2)))
+def test_folders_of_facts_are_the_oracles_ledger(number, tmp_path):
+    dice = Random(number)
+    facts, settings = believable(draw_facts(dice)), draw_settings(dice)
+    store = open_store(tmp_path / "store", create=True)
+    for at, part in enumerate(parts_of(facts, dice)):
+        tables = {name: as_table(name, rows) for name, rows in part.items() if rows}
+        if tables:
+            folder = write_facts(tables, tmp_path / str(at), dice.choice(["csv", "parquet"]))
+            ingest(store, FOLDER, FOLDER.settings(folder=folder), Context(cluster="c"), ledger=settings)
+    assert store.snapshot().rows("sources").num_rows
     assert not differences(as_result(stored_ledger(store)), brute(stored_facts(store), settings))
     assert check(store) == []
 

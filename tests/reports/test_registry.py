@@ -109,3 +109,20 @@ def test_what_rests_on_a_missing_table_is_not_zero(two_days_without, name, table
     assert table in {need.table for need in report.needs}
     for row in report.run(two_days_without(table), asked(report)).rows.to_pylist():
         assert {figure: row[figure] for figure in figures} == dict.fromkeys(figures)
+
+
+def zeros(answer):
+    """Give the columns that hold an exact zero in some row."""
+    rows = answer.rows.to_pylist()
+    return {name for row in rows for name, value in row.items() if value == 0 and not isinstance(value, bool)}
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [(name, need.table) for name in registry.names() for need in registry.report(name).needs]
+)
+def test_no_figure_becomes_zero_because_a_table_is_missing(two_days, two_days_without, name, table):
+    report = registry.report(name)
+    whole = report.run(two_days, asked(report))
+    less = report.run(two_days_without(table), asked(report))
+    assert [column.name for column in less.columns] == [column.name for column in whole.columns]
+    assert zeros(less) <= zeros(whole)
