@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from paydown.ledger.columns import NONE, counts, instants
 from paydown.ledger.frame import FOREVER
 from paydown.ledger.intervals import Ints, split_at_buckets
-from paydown.ledger.jobs import attempts, jobs_rows, text_column
+from paydown.ledger.jobs import Attempts, attempts, jobs_rows, text_column
 from paydown.model.entries import ENTRIES, UNSEEN
 from paydown.model.units import BUCKET_MS
 
@@ -26,7 +26,7 @@ def merged(summaries: pa.Table) -> pa.Table:
     return found.rename_columns([*_WHOSE, "samples", "first_sample", "first_active", "last_active"])
 
 
-def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table) -> pa.Table:
+def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table, *, stored: bool) -> pa.Table:
     """Give a day's entries with their details.
 
     Args:
@@ -34,28 +34,32 @@ def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table
         runs: The day's runs.
         phases: The merged summaries (`merged`) of all days of the allocations that have runs.
         jobs: Every jobs row of the holders, and of their jobs' other attempts.
+        stored: Whether the entries were finished before, with jobs rows that may have changed since.
     """
-    entries = entries.cast(ENTRIES.arrow)
+    known = attempts(jobs)
+    kept = _refreshed(entries, jobs, known) if stored else entries.cast(ENTRIES.arrow)
+    used = pc.equal(kept.column("category"), "used")
+    detail = pc.replace_with_mask(
+        kept.column("detail").combine_chunks(), used.combine_chunks(), known.details(kept.filter(used))
+    )
+    kept = kept.set_column(kept.column_names.index("detail"), ENTRIES.arrow.field("detail"), detail)
+    return pa.concat_tables([kept, _from_runs(runs, phases, jobs)])
+
+
+def _refreshed(entries: pa.Table, jobs: pa.Table, known: Attempts) -> pa.Table:
+    """Leave out what runs give, and say anew who the holders are."""
     by_runs = pc.and_(
         pc.equal(entries.column("category"), "inactive"),
         pc.is_in(entries.column("basis"), pa.array(["sampled", "shared"])),
     )
     kept = entries.filter(pc.invert(pc.fill_null(by_runs, False)))  # noqa: FBT003 - pyarrow's own order
-    known = attempts(jobs)
     rows = jobs_rows(kept, known)
-    used = pc.equal(kept.column("category"), "used")
-    columns = {name: kept.column(name) for name in ENTRIES.names}
-    columns["detail"] = pc.replace_with_mask(
-        kept.column("detail").combine_chunks(),
-        used.combine_chunks(),
-        known.details(kept.filter(used)),
-    )
     held = pc.and_(pc.is_valid(kept.column("job_id")), pc.not_equal(kept.column("job_id"), UNSEEN))
     held = pc.fill_null(held, False)  # noqa: FBT003 - pyarrow's own order
+    columns = {name: kept.column(name) for name in ENTRIES.names}
     for name in ("partition", "user", "account"):
         columns[name] = pc.if_else(held, _of_jobs(jobs, name, rows), kept.column(name))
-    table = pa.table([columns[name] for name in ENTRIES.names], schema=ENTRIES.arrow)
-    return pa.concat_tables([table, _from_runs(runs, phases, jobs)])
+    return pa.table([columns[name] for name in ENTRIES.names], schema=ENTRIES.arrow)
 
 
 def _of_jobs(jobs: pa.Table, name: str, rows: Ints) -> pa.Array:

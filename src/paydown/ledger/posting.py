@@ -307,7 +307,7 @@ class ClusterPosting:
             tables = found.days.get(day)
             entries, runs = self._base_of(day, tables)
             phases = self._phases(runs, found)
-            entries = finished(entries, runs, phases, self._jobs_of(entries, runs))
+            entries = finished(entries, runs, phases, self._jobs_of(entries, runs), stored=tables is None)
             self._replace(day, entries, tables, total)
             total.looked_at += 1
             self.progress(f"{self.cluster}: details of {done + 1} of {len(every)} days", (done + 1) / len(every))

@@ -64,7 +64,9 @@ def _cluster(
             found[day] = post_day(frame, facts, replace(known, sampled=sampled))
     phases = merged(pa.concat_tables([SUMMARY_SCHEMA, *(each.summaries for each in found.values())]))
     chosen = {day: each for day, each in found.items() if wanted is None or day in wanted}
-    entries = {day: finished(each.entries, each.runs, phases, facts["jobs"]) for day, each in chosen.items()}
+    entries = {
+        day: finished(each.entries, each.runs, phases, facts["jobs"], stored=False) for day, each in chosen.items()
+    }
     return _stacked(chosen, entries)
 
 
