@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 def copy(tmp_path):
     """Give a copy of what the checks read."""
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    for name in ("tools", "benchmarks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
