@@ -132,6 +132,8 @@ def _sentence(found: Any, model: type[BaseModel], prefix: str) -> str:
     if found["type"] == "missing":
         return f"{key} is missing."
     message = str(found["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if not where:
+        return f"{message[:1].upper()}{message[1:]}."
     told = f"{key} must be {message}" if str(found["msg"]).startswith("Input should be ") else f"{key}: {message}"
     return told if told.endswith((".", "?")) else f"{told}."
 

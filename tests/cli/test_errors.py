@@ -80,3 +80,9 @@ def test_a_configuration_that_is_wrong_is_exit_2(tmp_path, capfd):
     file.write_text("stor = 1")
     assert run(["--config", str(file), "debt"]) == 2
     assert "did you mean store?" in capfd.readouterr().err
+
+
+def test_a_moment_and_a_window_are_refused_in_a_sentence(capfd):
+    code = run(["debt", "--at", "2024-01-01", "--to", "2024-01-02"])
+    assert code == 2
+    assert capfd.readouterr().err.startswith("paydown: A moment (--at) and a window")

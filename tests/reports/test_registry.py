@@ -126,3 +126,17 @@ def test_no_figure_becomes_zero_because_a_table_is_missing(two_days, two_days_wi
     less = report.run(two_days_without(table), asked(report))
     assert [column.name for column in less.columns] == [column.name for column in whole.columns]
     assert zeros(less) <= zeros(whole)
+
+
+def test_a_moment_is_the_five_minutes_that_hold_it(two_days):
+    report = registry.report("debt")
+    moment = report.run(two_days, report.parameters(end_ms=None)).window.start_ms + 3_600_123
+    at = report.run(two_days, asked(report, at_ms=moment))
+    start = moment // 300_000 * 300_000
+    assert (at.window.start_ms, at.window.end_ms) == (start, start + 300_000)
+    assert at.rows == report.run(two_days, asked(report, start_ms=start, end_ms=start + 300_000)).rows
+
+
+def test_a_moment_and_a_window_do_not_go_together():
+    with pytest.raises(ValueError, match="do not go together"):
+        asked(registry.report("debt"), at_ms=0, end_ms=1)

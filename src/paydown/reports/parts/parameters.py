@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from paydown.model.units import BUCKET_MS
 
 TresName = Literal["gpu", "gpu_memory", "cpu", "memory"]
 """The name of a TRES (`paydown.model.units.TRES`)."""
@@ -21,6 +23,9 @@ class Parameters(BaseModel):
     end_ms: int | None = Field(
         None, description="The first instant after the window, in ms; without it, the last of which anything is known."
     )
+    at_ms: int | None = Field(
+        None, description="A moment, in ms since the epoch: the five minutes that hold it are the window."
+    )
     cluster: tuple[str, ...] = Field((), description="Only these clusters.")
     partition: tuple[str, ...] = Field(
         (), description="Only jobs of these partitions, and unallocated capacity of nodes with exactly this text."
@@ -31,6 +36,17 @@ class Parameters(BaseModel):
     limit: int | None = Field(None, ge=0, description="How many rows at most; 0 is all.")
     timezone: str = Field("UTC", description="The IANA time zone in which days, weeks and months begin.")
     pseudonyms: bool = Field(False, description="Show opaque person keys in place of users' names.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moment(cls, given: Any) -> Any:
+        """Make a moment the window of its bucket (L4)."""
+        if not isinstance(given, dict) or given.get("at_ms") is None:
+            return given
+        if given.get("start_ms") is not None or given.get("end_ms") is not None:
+            raise ValueError("a moment (--at) and a window (--from, --to) do not go together; give one of them")
+        start = int(given["at_ms"]) // BUCKET_MS * BUCKET_MS
+        return {**given, "start_ms": start, "end_ms": start + BUCKET_MS}
 
 
 class LedgerParameters(Parameters):
