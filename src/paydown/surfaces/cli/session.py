@@ -64,7 +64,7 @@ def place_options() -> list[click.Parameter]:
     told = (
         (
             ("--store",),
-            "The store: a folder or an object-store address (default: PAYDOWN_STORE, else in the user's data).",
+            "The store: a folder (default: PAYDOWN_STORE, else in the user's data).",
         ),
         (
             ("--config",),
