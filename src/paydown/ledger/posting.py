@@ -275,9 +275,9 @@ class ClusterPosting:
 
     def _worked_out(self, stretches: list[list[int]], known: Known) -> Iterable[list[tuple[int, DayTables]]]:
         arguments = [(self.base, self.cluster, stretch, self.settings, known) for stretch in stretches]
-        if self.executor is None:
+        if self.executor is None or len(arguments) < 2:  # noqa: PLR2004 - one task is quicker here than a new process
             return (work_out(*each) for each in arguments)
-        return self.executor.map(work_out, *zip(*arguments, strict=True)) if arguments else ()
+        return self.executor.map(work_out, *zip(*arguments, strict=True))
 
     # ---- details
 
