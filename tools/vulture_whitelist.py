@@ -14,3 +14,4 @@ process  # store/engine.py: a part of a cache's key
 trace  # the last argument of __exit__
 _.demand  # ledger/posting.py writes the derived tables of a day by name
 _.readable  # model/delimited.py: asked by the io module
+_.at_ms  # reports/parts/parameters.py: becomes start_ms and end_ms before the fields are read
