@@ -344,9 +344,9 @@ def _post_gpu(world: _World, gpu: Holdings, cover: Coverage, when: NodeMoments) 
     frame, inv = world.frame, world.inv
     pieces = device_pieces(gpu, cover, world.allocs.job)
     world.doubts.unheld(frame, cover, pieces.sample, device=True)
-    held, known, figured = _post_tres(world, "gpu", gpu, cover, pieces)
+    held, known, ruled = _post_tres(world, "gpu", gpu, cover, pieces)
     free = loose(frame, inv, cover, gpu)
-    found = pool(free, when, gpu, figured)
+    found = pool(free, when, gpu, ruled)
     shares = pooled_by_bucket(frame, found, gpu)
     target = world.target("gpu")
     target.post(shares[0], shares[1], kind_code("gpu", "unobserved", "pooled", "none"), shares[2])
@@ -391,14 +391,14 @@ def _post_tres(
 ) -> tuple[tuple[Ints, Ints, Ints], list[tuple[Ints, Ints, Ints]], Bools]:
     """Post what is used of a TRES.
 
-    Gives what is held and what is covered, each by (allocation, bucket), and the holdings that have whole-job figures.
+    Gives what is held and what is covered, each by (allocation, bucket), and the holdings that whole-job figures rule.
     """
     frame, allocs, target = world.frame, world.allocs, world.target(tres)
     settled = settle(frame, tres, holdings, pieces, cover)
     summary = summarise(frame, holdings, settled, cover, allocs.start)
     world.summaries.append((tres, summary))
     sampled = counted(holdings, settled, cover, allocs.start)
-    whole, ruled, figured = _whole_job(world, tres, holdings, sampled)
+    whole, ruled = _whole_job(world, tres, holdings, sampled)
     if bool(ruled.any()):
         keep = ~ruled[pieces.holding]
         settled = Settled(
@@ -407,12 +407,10 @@ def _post_tres(
     held = post_held(target, holdings)
     covered_amounts, runs = post_pieces(target, holdings, settled)
     world.runs.append((tres, runs))
-    return held, [covered_amounts, post_whole_job(target, holdings, *whole)], figured
+    return held, [covered_amounts, post_whole_job(target, holdings, *whole)], ruled
 
 
-def _whole_job(
-    world: _World, tres: str, holdings: Holdings, sampled: Ints
-) -> tuple[tuple[Settled, Bools], Bools, Bools]:
+def _whole_job(world: _World, tres: str, holdings: Holdings, sampled: Ints) -> tuple[tuple[Settled, Bools], Bools]:
     """Find what whole-job figures say; `sampled` are the allocations that samples of this frame count for."""
     allocs, inv, frame = world.allocs, world.inv, world.frame
     signals: tuple[str, ...] = SIGNALS.get(tres, tuple(frame.settings.gpu_signals))
@@ -424,9 +422,7 @@ def _whole_job(
     today = ruled & (holdings.end > frame.first) & (holdings.start < frame.last)
     for row in np.unique(holdings.alloc[today]).tolist():
         world.assumed.add((*allocs.key(row), inv.nodes[allocs.node[row]], tres))
-    figured = np.zeros(len(holdings), dtype=bool)
-    figured[whole.row] = True
-    return whole_job_pieces(holdings, whole), ruled, figured
+    return whole_job_pieces(holdings, whole), ruled
 
 
 def _everywhen(world: _World) -> Inventory:

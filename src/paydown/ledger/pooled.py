@@ -131,18 +131,18 @@ class Pool:
     """How much of the holding is pooled."""
 
 
-def pool(rows: Loose, when: NodeMoments, gpu: Holdings, figured: Bools) -> Pool:
+def pool(rows: Loose, when: NodeMoments, gpu: Holdings, ruled: Bools) -> Pool:
     """Take devices in index order up to what is held without a known device, and split that over its holders (L3.7).
 
     Args:
         rows: What unlabelled samples say of devices that nobody holds by name.
         when: When it can be stated.
         gpu: What is held.
-        figured: Which holdings whole-job figures speak for; they take no part.
+        ruled: Which holdings whole-job figures rule; they take no part.
     """
     at, _, start, end = overlaps(rows.node, rows.start, rows.end, *when.pooled)
     rows = rows.pick(at, start, end)
-    unknown = np.flatnonzero((gpu.device == NONE) & ~figured)
+    unknown = np.flatnonzero((gpu.device == NONE) & ~ruled)
     if not len(rows.device) or not len(unknown):
         return Pool(rows.pick(empty()), empty(), empty(), empty(), empty())
     who = np.concatenate([rows.node, gpu.node[unknown]])
