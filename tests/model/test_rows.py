@@ -195,7 +195,7 @@ def test_ratios_of_job_usage_go_by_the_signal():
 
 def test_a_node_of_no_partition():
     rows = pa.table({"cluster": ["c"], "node": ["n"], "partitions": [""], "start": ["0"], "gpus": [""]})
-    found = clean("nodes", rows)
+    found = clean("nodes", pa.table(rows))
     assert (found.rejects, found.rows["partitions"].to_pylist(), found.rows["gpus"].to_pylist()) == ([], [""], [None])
 
 
@@ -271,3 +271,22 @@ def test_whole_numbers_are_rounded_half_up(figures):
     }))  # fmt: skip
     expected = [math.floor(x) + (x - math.floor(x) >= 0.5) if x >= -0.5 else None for x in figures]
     assert found.rows["read_bytes"].to_pylist() == expected
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("count", [-(1 << 62), 253_402_300_800_000_000, 1 << 62])
+def test_times_beyond_the_years_of_python_are_rejects(unit, count):
+    start = pa.array([count, 5], pa.timestamp(unit, "UTC"))
+    rows = {"cluster": ["c"] * 2, "node": ["n"] * 2, "partitions": ["p"] * 2, "start": start}
+    found = clean("nodes", pa.table(rows))
+    believed = unit == "ns" and count > 0
+    assert len(found.rows) == 1 + believed
+    assert [reject.reason for reject in found.rejects] == ["out-of-range"] * (not believed)
+    assert all("start=" in reject.row for reject in found.rejects)
+
+
+def test_an_empty_cluster_is_no_identity():
+    rows = {"cluster": ["", "c"], "node": ["n"] * 2, "partitions": ["p"] * 2, "start": [0] * 2}
+    found = clean("nodes", pa.table(rows))
+    assert [reject.reason for reject in found.rejects] == ["bad-key"]
+    assert found.rows["cluster"].to_pylist() == ["c"]

@@ -200,7 +200,7 @@ def _csv(table: Table, path: Path) -> Iterator[Batch | Reject]:
     rejects: list[Reject] = []
 
     def broken(line: BrokenLine) -> None:
-        rejects.append(_broken(table, str(path), line, columns))
+        rejects.append(_broken(table, str(path), line))
 
     empty = pa.table({name: pa.array([], pa.string()) for name in dict.fromkeys(columns)})
     yield Batch(table.name, empty, str(path))
@@ -211,9 +211,9 @@ def _csv(table: Table, path: Path) -> Iterator[Batch | Reject]:
     yield from rejects
 
 
-def _broken(table: Table, origin: str, line: BrokenLine, columns: list[str]) -> Reject:
+def _broken(table: Table, origin: str, line: BrokenLine) -> Reject:
     detail = f"the line has {line.cells} cells, not {line.expected}"
-    text = line_text(line.text.split(_CSV.delimiter), columns, _CSV.delimiter)
+    text = line_text(line.text.split(_CSV.delimiter), _CSV.delimiter)
     return Reject(table.name, origin, line.line, "broken-line", detail, text)
 
 

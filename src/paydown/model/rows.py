@@ -6,10 +6,10 @@ that was carried but not believed stays as a ghost, because it still ends the sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,11 +39,21 @@ KEPT_REJECTS = 1_000
 ROW_TEXT = 1_000
 """How much of a rejected row is kept, in characters."""
 
-PERSONAL = frozenset({"user", "users", "name", "person", "by", "subject", "jobname", "submitline"})
-"""Columns, in lower case, that may name a person: rejects do not repeat them, so that a person can be forgotten."""
+PERSONAL = frozenset({
+    "user", "users", "name", "person", "by", "subject", "labels", "template", "meta_data", "hpc_user",
+    "jobname", "submitline", "comment", "admincomment", "systemcomment", "extra", "container",
+    "workdir", "stdin", "stdout", "stderr",
+})  # fmt: skip
+"""Columns, in lower case, that may name a person or a job: rejects do not repeat them, so that people can be forgotten.
+
+The last two lines are fields of sacct: a working directory holds its owner's name as often as not.
+"""
 
 HIDDEN = "*"
 """What stands in their place."""
+
+_HARMLESS = re.compile(r"[-+0-9.:;_TZ\[\]%]*")
+"""What a cell of a broken line may hold and be shown: ids of jobs, figures and times."""
 
 _CELL_TEXT = 200
 _DROPPING = ("nul-byte",)
@@ -274,17 +284,14 @@ def row_text(rows: pa.Table, index: int) -> str:
     return " ".join(f"{name}={_told(name, value)}" for name, value in given if value is not None)[:ROW_TEXT]
 
 
-def line_text(cells: list[str], columns: list[str], delimiter: str) -> str:
+def line_text(cells: list[str], delimiter: str) -> str:
     """Give a broken line, at most `ROW_TEXT` characters, without names.
 
-    Cells after the first that may hold a delimiter of its own stand where they should only if none is too many.
+    Which column a cell of it belongs to cannot be told: a job's name may have held the delimiter or the end of a line,
+    and a line that is cut off may have begun anywhere. So nothing of it is shown that could be a name.
     """
-    personal = [name.lower() in PERSONAL for name in columns]
-    if len(cells) > len(columns) and True in personal:
-        first = personal.index(True)
-        personal = personal[:first] + [True] * len(cells)
-    shown = (HIDDEN if hide else cell for cell, hide in zip_longest(cells, personal[: len(cells)], fillvalue=False))
-    return delimiter.join(str(cell) for cell in shown)[:ROW_TEXT]
+    shown = (cell if _HARMLESS.fullmatch(cell) else HIDDEN for cell in cells)
+    return delimiter.join(shown)[:ROW_TEXT]
 
 
 def _told(column: str, value: object) -> str:
@@ -295,7 +302,13 @@ def _value(rows: pa.Table, name: str, index: int) -> object:
     """Give a cell; text as bytes, since it may be none."""
     cell = rows[name][index]
     cell = cell.value if pa.types.is_dictionary(cell.type) else cell
-    return cell.cast(pa.binary()).as_py() if pa.types.is_string(cell.type) else cell.as_py()
+    if pa.types.is_string(cell.type):
+        return cell.cast(pa.binary()).as_py()
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError):
+        # Arrow's times reach beyond the years 1 to 9999 of Python's, and its nanoseconds below them.
+        return f"{cell.value} ({cell.type})"
 
 
 def _shown(value: object) -> str:

@@ -279,6 +279,14 @@ def test_a_delimiter_in_another_name_is_a_reject(dump):
     assert found.rejects[0].row == "1|*|*|*|*"
 
 
+@pytest.mark.parametrize("line", ["3|c|ann|RUNN", "3|my", "plan|ann|RUNNING", "3|two|halves|an", "3|ann's plan|ann"])
+def test_a_broken_line_is_kept_without_what_may_be_a_name(dump, line):
+    (reject,) = dump(f"JobID|JobName|User|State|WorkDir\n{line}").rejects
+    assert reject.reason == "broken-line"
+    assert reject.row.replace("3", "").strip("|*") == ""
+    assert reject.row.count("|") == line.count("|")
+
+
 def test_another_delimiter(dump):
     assert dump("JobID;State\n1;RUNNING\n", delimiter=";").jobs[0]["state"] == "RUNNING"
 

@@ -12,6 +12,7 @@ from paydown.connectors.clustercockpit.settings import Settings
 from paydown.connectors.clustercockpit.topology import Devices
 from paydown.model.batch import Batch, Reject
 from paydown.model.facts import FACTS
+from paydown.model.rows import PERSONAL
 
 NAME = "clustercockpit"
 """The name of the connector and of its source."""
@@ -65,7 +66,7 @@ class Reading:
     """Footprints left out, by cluster, because the job still runs."""
 
     def reject(self, table: str, job: Mapping[str, Any], reason: str, detail: str) -> None:
-        """Keep one row of the database, or a part of it, as not believed; its text names no user."""
-        text = json.dumps({key: text_of(value) for key, value in job.items() if key != "hpc_user"})[:1_000]
+        """Keep one row of the database, or a part of it, as not believed; its text names no user and no job."""
+        text = json.dumps({key: text_of(value) for key, value in job.items() if key not in PERSONAL})[:1_000]
         name = self.cluster or text_of(job["cluster"])
         self.rejects.append(Reject(table, self.origin, job["id"], reason, detail, text, cluster=name))

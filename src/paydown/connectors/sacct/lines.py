@@ -266,7 +266,7 @@ class Dump:
         why = "a cell holds the delimiter (a job's name can: ask for JobName as the last column)"
         detail = why if line.cells > line.expected else "the line is cut off"
         detail = f"the line has {line.cells} cells, not {line.expected}: {detail}"
-        text = line_text(cells, self.columns, self.dialect.delimiter)
+        text = line_text(cells, self.dialect.delimiter)
         self.rejects.append(Reject("jobs", self.path, line.line, "broken-line", detail, text))
 
     def _empty(self) -> pa.Table:
