@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +15,13 @@ from paydown.ledger.inventory import Inventory
 from paydown.ledger.jobs import Allocations, Attempts, coded_column
 from paydown.model.entries import BASES, CATEGORIES, DAILY, DETAILS, ENTRIES, UNSEEN
 from paydown.model.facts import USAGE_SIGNALS
+from paydown.model.schema import Table
 from paydown.model.units import BUCKET_MS, MS_PER_DAY
 from paydown.model.units import TRES as ALL_TRES
 from paydown.model.window import date_of
 
-TRES = tuple(ALL_TRES)
+TRES = tuple(sorted(ALL_TRES))
+"""In the order in which entries lie."""
 DETAIL = tuple(dict.fromkeys(detail for details in DETAILS.values() for detail in details))
 SIGNALS = (*USAGE_SIGNALS,)
 BUCKETS = MS_PER_DAY // BUCKET_MS
@@ -26,6 +29,7 @@ BUCKETS = MS_PER_DAY // BUCKET_MS
 _WIDTHS = (len(TRES), len(CATEGORIES), len(DETAIL) + 1, len(BASES) + 1, len(SIGNALS) + 1)
 
 
+@cache
 def kind_code(
     tres: str, category: str, detail: str | None = None, basis: str | None = None, signal: str | None = None
 ) -> int:
@@ -37,22 +41,47 @@ def kind_code(
         NONE if basis is None else BASES.index(basis),
         NONE if signal is None else SIGNALS.index(signal),
     )
-    code = 0
+    return int(_code(*(np.array(part, dtype=np.int64) for part in parts)))
+
+
+def _code(*parts: Ints) -> Ints:
+    code = np.zeros_like(parts[0])
     for width, part in zip(_WIDTHS, parts, strict=True):
         code = code * width + part % width
     return code
 
 
-def _parts(code: Ints) -> list[Ints]:
-    """Undo `kind_code`, with NONE for what is null."""
-    parts = []
+KINDS = int(np.prod(_WIDTHS))
+
+
+def _undone() -> Ints:
+    """Undo `kind_code` for every code: a row for each part, with NONE for what is null."""
+    code, parts = np.arange(KINDS, dtype=np.int64), []
     for place, width in reversed(list(enumerate(_WIDTHS))):
         code, part = code // width, code % width
         parts.append(np.where(part == width - 1, NONE, part) if place > 1 else part)
-    return parts[::-1]
+    return np.stack(parts[::-1])
 
 
-KINDS = int(np.prod(_WIDTHS))
+_PARTS = _undone()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Entries as codes, sorted by (holder, node, kind, bucket); no two of one key."""
+
+    who: Ints
+    node: Ints
+    bucket: Ints
+    """Of the day."""
+    kind: Ints
+    amount: Ints
+
+    def by_day(self) -> Rows:
+        """Sum over the day's buckets."""
+        first = starts_of_groups(self.who, self.node, self.kind)
+        amount = np.add.reduceat(self.amount, first) if len(first) else self.amount
+        return Rows(self.who[first], self.node[first], np.zeros(len(first), np.int64), self.kind[first], amount)
 
 
 @dataclass
@@ -67,11 +96,11 @@ class Book:
         kinds = np.full(len(who), kind, dtype=np.int64) if isinstance(kind, int) else kind
         self.parts.append((who[some], node[some], bucket[some], kinds[some], amount[some]))
 
-    def summed(self, nodes: int) -> tuple[Ints, Ints, Ints, Ints, Ints]:
-        """Sum amounts of equal keys: gives (who, node, bucket, kind, amount), sorted by (who, node, kind, bucket)."""
+    def summed(self, nodes: int, rank: Ints) -> Rows:
+        """Sum amounts of equal keys; `rank` is the place of each holder in the order wanted."""
         columns = [np.concatenate(part) for part in zip(*self.parts, strict=True)] or [empty()] * 5
         who, node, bucket, kind, amount = columns
-        key = ((who * nodes + node) * KINDS + kind) * BUCKETS + bucket
+        key = ((rank[who] * nodes + node) * KINDS + kind) * BUCKETS + bucket
         order = np.argsort(key, kind="stable")
         key, amount = key[order], amount[order]
         first = starts_of_groups(key)
@@ -79,7 +108,7 @@ class Book:
         key, bucket = np.divmod(key[first], BUCKETS)
         key, kind = np.divmod(key, KINDS)
         who, node = np.divmod(key, nodes)
-        return who, node, bucket, kind, amount
+        return Rows(np.argsort(rank)[who], node, bucket, kind, amount)
 
 
 @dataclass(frozen=True)
@@ -112,6 +141,27 @@ class Holders:
             jobs,
         )
 
+    @cached_property
+    def rank(self) -> Ints:
+        """The place of each holder in the order of entries: nobody first, by label, then (job_id, attempt)."""
+        labels = np.argsort(np.argsort(np.array(self.labels, dtype=object), kind="stable"), kind="stable")
+        words = np.array([*self.words, UNSEEN], dtype=object)
+        of_word = np.argsort(np.argsort(words, kind="stable"), kind="stable")
+        order = np.lexsort((np.append(self.attempt, 0), of_word[np.append(self.job, len(self.words))]))
+        held = np.argsort(order, kind="stable")
+        rank: Ints = np.concatenate([held + len(labels), labels]).astype(np.int64)
+        return rank
+
+    @cached_property
+    def detail(self) -> Ints:
+        """What the use of each holder that is an attempt came to, as a code of DETAIL (L2)."""
+        found = np.array([DETAIL.index(each) for each in (*self.jobs.detail, "open")], dtype=np.int64)[self.row]
+        for at in np.flatnonzero(self.row == NONE).tolist():
+            number = int(self.attempt[at])
+            if number < self.jobs.last.get(self.words[self.job[at]], number):
+                found[at] = DETAIL.index("lost")
+        return found
+
     @property
     def unseen(self) -> int:
         """The holder of what no visible job explains."""
@@ -143,24 +193,40 @@ class Holders:
         return np.append(codes, NONE)[row], words
 
 
-def entries_table(frame: Frame, inv: Inventory, holders: Holders, book: Book) -> pa.Table:
-    """Give the day's entries as a table whose texts are dictionary arrays: little to hold, quick to hand on."""
-    who, node, bucket, kind, amount = book.summed(max(len(inv.nodes), 1))
-    tres, category, detail, basis, signal = _parts(kind)
-    nothing = np.zeros(len(who), dtype=np.int64)
-    columns = holders.columns(who) | {
+def with_details(rows: Rows, holders: Holders) -> Rows:
+    """Say what was used came to (L2); the order stays, since a holder's use has one detail only."""
+    tres, category, _, basis, signal = _PARTS[:, rows.kind]
+    used = np.flatnonzero(category == CATEGORIES.index("used"))
+    kind = rows.kind.copy()
+    kind[used] = _code(tres[used], category[used], holders.detail[rows.who[used]], basis[used], signal[used])
+    return replace(rows, kind=kind)
+
+
+def ledger_tables(frame: Frame, inv: Inventory, holders: Holders, book: Book) -> tuple[pa.Table, pa.Table]:
+    """Give a day's entries and their sums over its buckets, in the tables' order.
+
+    Texts are dictionary arrays: little to hold, quick to hand on and to write.
+    """
+    rows = with_details(book.summed(max(len(inv.nodes), 1), holders.rank), holders)
+    return _table(frame, inv, holders, rows, ENTRIES), _table(frame, inv, holders, rows.by_day(), DAILY)
+
+
+def _table(frame: Frame, inv: Inventory, holders: Holders, rows: Rows, schema: Table) -> pa.Table:
+    tres, category, detail, basis, signal = _PARTS[:, rows.kind]
+    nothing = np.zeros(len(rows.who), dtype=np.int64)
+    columns = holders.columns(rows.who) | {
         "cluster": coded_column(nothing, [frame.cluster]),
-        "day": pa.array([date_of(frame.day)], pa.date32()).take(pa.array(nothing)),
-        "node": coded_column(node, inv.nodes),
-        "bucket": pa.array(frame.day * MS_PER_DAY + bucket * BUCKET_MS).cast(pa.timestamp("ms", "UTC")),
+        "day": pa.repeat(pa.scalar(date_of(frame.day), pa.date32()), len(nothing)),
+        "node": coded_column(rows.node, inv.nodes),
+        "bucket": pa.array(frame.day * MS_PER_DAY + rows.bucket * BUCKET_MS).cast(pa.timestamp("ms", "UTC")),
         "tres": coded_column(tres, list(TRES)),
         "category": coded_column(category, list(CATEGORIES)),
         "detail": coded_column(detail, list(DETAIL)),
         "basis": coded_column(basis, list(BASES)),
         "signal": coded_column(signal, list(SIGNALS)),
-        "amount": pa.array(amount),
+        "amount": pa.array(rows.amount),
     }
-    return pa.table({name: columns[name] for name in ENTRIES.names})
+    return pa.table({name: columns[name] for name in schema.names})
 
 
 def daily_table(entries: pa.Table) -> pa.Table:

@@ -20,6 +20,7 @@ from paydown.model.units import MS_PER_DAY
 from paydown.model.window import Window, date_of
 
 if TYPE_CHECKING:
+    from paydown.store.delta import DataFile
     from paydown.store.snapshot import Snapshot
     from paydown.store.store import Store
 
@@ -136,7 +137,7 @@ def _against_facts(snapshot: Snapshot, cluster: str, settings: LedgerSettings) -
     return cells
 
 
-def _ignore(name: str, day: int, rows: pa.Table) -> None:
+def _ignore(name: str, day: int, rows: pa.Table, file: DataFile | None) -> None:
     """Write nothing."""
 
 
@@ -181,7 +182,7 @@ def _again(
     """Work every posted day out again, and name what does not stand as it comes out."""
     cells: list[Cell] = []
 
-    def differs(name: str, day: int, rows: pa.Table) -> None:
+    def differs(name: str, day: int, rows: pa.Table, _: DataFile | None) -> None:
         cells.extend(_changed_rows(snapshot, cluster, name, day, rows))
 
     posting = ClusterPosting(snapshot, cluster, settings, differs, executor, *(() if progress is None else (progress,)))

@@ -5,7 +5,7 @@ What other days decide is handed in as `Known`, and finished by `paydown.ledger.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from paydown.ledger.attribution import Pieces, device_pieces, host_pieces
-from paydown.ledger.book import Book, Holders, entries_table, kind_code
+from paydown.ledger.book import Book, Holders, kind_code, ledger_tables
 from paydown.ledger.capacity import (
     CATEGORIES,
     STATES,
@@ -53,9 +53,11 @@ from paydown.ledger.uses import (
     Summary,
     Target,
     counted,
+    phases,
     post_dark,
     post_held,
     post_pieces,
+    post_runs,
     post_whole_job,
     settle,
     summarise,
@@ -83,9 +85,15 @@ class DayTables:
     """What a day's facts come to."""
 
     entries: pa.Table
-    """Without the inactive that runs give, and with null for the detail of `used`."""
+    """Without the inactive of `open` runs."""
+    daily: pa.Table
+    """The sums of these entries over the day's buckets."""
     runs: pa.Table
+    open: pa.Table
+    """Those of the runs whose phase other days have a say in: of attempts that hold something on other days too."""
     summaries: pa.Table
+    edge: pa.Table
+    """Those of the summaries that are of such attempts."""
     pools: pa.Table
     doubts: pa.Table
     demand: pa.Table
@@ -179,10 +187,11 @@ def _world(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> _World:
     pairs = _named_by_facts(facts, nodes, known)
     inv = inventory(frame, horizons, facts["nodes"], facts["devices"], names, pairs)
     jobs = attempts(facts["jobs"])
-    allocs = allocations(frame, horizons, facts["allocations"], jobs, nodes)
+    ends = effective_ends(facts["allocations"], jobs, horizons)
+    allocs = allocations(frame, ends, facts["allocations"], jobs, nodes)
     codes = {job: code for code, job in enumerate(allocs.jobs)}
     # Rows of no length hold nothing; they have only ended the row before them.
-    lasting = effective_ends(facts["allocations"], jobs, horizons) > instants(facts["allocations"], "start", 0)
+    lasting = ends > instants(facts["allocations"], "start", 0)
     real = facts["allocations"].filter(pa.array(lasting))
     waits = waiting(frame, horizons, facts["jobs"], _held_gpus(real, jobs))
     return _World(
@@ -219,14 +228,32 @@ def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTa
     _post_unallocated(world, holdings, hidden)
     pools = _post_gpus(world, holdings, hidden["gpu"])
     _post_hosts(world, holdings, hidden)
-    entries = entries_table(frame, world.inv, world.holders, world.book)
+    _post_runs(world)
+    runs = runs_table(frame, world.inv, world.allocs, world.runs)
+    summaries = summaries_table(frame, world.inv, world.allocs, world.summaries)
     return DayTables(
-        entries, runs_table(frame, world.inv, world.allocs, world.runs),
-        summaries_table(frame, world.inv, world.allocs, world.summaries), pools,
+        *ledger_tables(frame, world.inv, world.holders, world.book),
+        runs, _of_others(runs, world, world.runs),
+        summaries, _of_others(summaries, world, world.summaries), pools,
         doubts_table(frame, world.inv, world.doubts, world.codes),
         demand_table(frame, world.inv, world.jobs, world.allocs, holdings, hidden, world.waits, world.real),
         frozenset(world.assumed), _inside(world),
     )  # fmt: skip
+
+
+def _post_runs(world: _World) -> None:
+    """Post the runs whose phase no other day has a say in."""
+    for tres in sorted({tres for tres, _ in world.runs}):
+        runs = Runs.joined([each for name, each in world.runs if name == tres])
+        runs = runs.pick(~world.allocs.beyond[runs.alloc])
+        summary = Summary.joined([each for name, each in world.summaries if name == tres])
+        post_runs(world.target(tres), runs, phases(runs, summary))
+
+
+def _of_others(table: pa.Table, world: _World, found: Sequence[tuple[str, Runs | Summary]]) -> pa.Table:
+    """Choose the rows of attempts that hold something on other days too; the table's rows are those of `found`."""
+    beyond = [world.allocs.beyond[each.alloc] for _, each in found]
+    return table.filter(pa.array(np.concatenate(beyond))) if beyond else table
 
 
 def _inside(world: _World) -> dict[tuple[str, str], int]:

@@ -10,11 +10,11 @@ from paydown.ledger.columns import NONE, counts, instants
 from paydown.ledger.frame import FOREVER
 from paydown.ledger.intervals import Ints, split_at_buckets
 from paydown.ledger.jobs import Attempts, attempts, jobs_rows, text_column
+from paydown.ledger.uses import GAP, NEVER_USED, PHASES, STARTUP, TAIL
 from paydown.model.entries import ENTRIES, UNSEEN
 from paydown.model.units import BUCKET_MS
 
 _WHOSE = ["job_id", "attempt", "node", "tres", "gpu", "allocated_from"]
-_PHASES = ("never_used", "startup", "gap", "tail")
 
 
 def merged(summaries: pa.Table) -> pa.Table:
@@ -26,27 +26,26 @@ def merged(summaries: pa.Table) -> pa.Table:
     return found.rename_columns([*_WHOSE, "samples", "first_sample", "first_active", "last_active"])
 
 
-def finished(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table, *, stored: bool) -> pa.Table:
-    """Give a day's entries with their details.
+def refreshed(entries: pa.Table, runs: pa.Table, phases: pa.Table, jobs: pa.Table) -> pa.Table:
+    """Give a posted day's entries with details as other days and the jobs' states have them now.
 
     Args:
-        entries: The day's entries, finished before or not.
+        entries: The day's entries as posted.
         runs: The day's runs.
         phases: The merged summaries (`merged`) of all days of the allocations that have runs.
         jobs: Every jobs row of the holders, and of their jobs' other attempts.
-        stored: Whether the entries were finished before, with jobs rows that may have changed since.
     """
     known = attempts(jobs)
-    kept = _refreshed(entries, jobs, known) if stored else entries.cast(ENTRIES.arrow)
+    kept = _renewed(entries, jobs, known)
     used = pc.equal(kept.column("category"), "used")
     detail = pc.replace_with_mask(
         kept.column("detail").combine_chunks(), used.combine_chunks(), known.details(kept.filter(used))
     )
     kept = kept.set_column(kept.column_names.index("detail"), ENTRIES.arrow.field("detail"), detail)
-    return pa.concat_tables([kept, _from_runs(runs, phases, jobs)])
+    return pa.concat_tables([kept, inactive_entries(runs, phases, jobs)])
 
 
-def _refreshed(entries: pa.Table, jobs: pa.Table, known: Attempts) -> pa.Table:
+def _renewed(entries: pa.Table, jobs: pa.Table, known: Attempts) -> pa.Table:
     """Leave out what runs give, and say anew who the holders are."""
     by_runs = pc.and_(
         pc.equal(entries.column("category"), "inactive"),
@@ -76,18 +75,18 @@ def phase_of(runs: pa.Table, phases: pa.Table) -> Ints:
     joined = joined.sort_by("row")
     start = instants(joined, "start", 0)
     first, last = instants(joined, "first_active", FOREVER), instants(joined, "last_active", NONE)
-    phase = np.where(start < first, 1, np.where(start > last, 3, 2))
-    return np.where(first == FOREVER, 0, phase)
+    phase = np.where(start < first, STARTUP, np.where(start > last, TAIL, GAP))
+    return np.where(first == FOREVER, NEVER_USED, phase)
 
 
-def _from_runs(runs: pa.Table, phases: pa.Table, jobs: pa.Table) -> pa.Table:
+def inactive_entries(runs: pa.Table, phases: pa.Table, jobs: pa.Table) -> pa.Table:
     """Make the inactive entries of a day's runs."""
     start, end = instants(runs, "start", 0), instants(runs, "end", 0)
     row, bucket, low, high = split_at_buckets(start, end, BUCKET_MS)
     taken = runs.select(["cluster", "day", "job_id", "attempt", "node", "tres", "basis", "signal"]).take(pa.array(row))
     taken = (
         taken.append_column("bucket", pa.array(bucket * BUCKET_MS).cast(pa.timestamp("ms", "UTC")))
-        .append_column("detail", text_column(phase_of(runs, phases)[row], list(_PHASES)))
+        .append_column("detail", text_column(phase_of(runs, phases)[row], list(PHASES)))
         .append_column("amount", pa.array(counts(runs, "milli")[row] * (high - low)))
     )
     keys = [name for name in taken.column_names if name != "amount"]

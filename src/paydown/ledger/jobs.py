@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from paydown.ledger.columns import NONE, counts, instants, recode, texts
 from paydown.ledger.frame import FOREVER, Frame, Horizons
-from paydown.ledger.intervals import Ints
+from paydown.ledger.intervals import Bools, Ints
+from paydown.model.units import MS_PER_DAY
 
 LOST_STATES = (
     "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED", "REVOKED", "REQUEUED",
@@ -62,7 +62,7 @@ class Allocations:
     """Allocation rows that hold something in the frame, in the order of (start, job_id, attempt) (L1.6)."""
 
     job: Ints
-    """Code of the job_id."""
+    """Code of the job_id, in the order of the texts."""
     jobs: list[str]
     attempt: Ints
     row: Ints
@@ -82,6 +82,8 @@ class Allocations:
     """milli-CPU, NONE where not tracked."""
     memory: Ints
     """MiB, NONE where not tracked."""
+    beyond: Bools
+    """Whether the attempt holds something outside the frame's day too."""
 
     def key(self, row: int) -> tuple[str, int]:
         """Give the (job_id, attempt) of a row."""
@@ -125,27 +127,37 @@ def jobs_rows(table: pa.Table, jobs: Attempts) -> Ints:
     return rows
 
 
-def allocations(
-    frame: Frame, horizons: Horizons, table: pa.Table, jobs: Attempts, nodes: dict[str, int]
-) -> Allocations:
-    """Read the allocation rows that hold something in the frame."""
-    end = effective_ends(table, jobs, horizons)
+def allocations(frame: Frame, end: Ints, table: pa.Table, jobs: Attempts, nodes: dict[str, int]) -> Allocations:
+    """Read the allocation rows that hold something in the frame; `end` is what `effective_ends` gives of the table."""
     start = instants(table, "start", 0)
+    beyond = _beyond(frame, table, start, end)
     keep = (end > start) & (end > frame.origin) & (start < frame.origin + frame.length)
-    table, start, end = table.filter(pa.array(keep)), start[keep], end[keep]
-    order = pc.sort_indices(
-        table, sort_keys=[("start", "ascending"), ("job_id", "ascending"), ("attempt", "ascending")]
-    )
-    table = table.take(order)
-    taken = order.to_numpy()
-    job, job_words = texts(table, "job_id")
+    table, start, end, beyond = table.filter(pa.array(keep)), start[keep], end[keep], beyond[keep]
+    codes, words = texts(table, "job_id")
+    ordered = sorted(words)
+    job, attempt = recode(codes, words, {word: code for code, word in enumerate(ordered)}), counts(table, "attempt")
+    order = np.lexsort((attempt, job, start))
+    table, start, end, job, attempt = table.take(pa.array(order)), start[order], end[order], job[order], attempt[order]
     node, node_words = texts(table, "node")
     gpus, gpu_texts = texts(table, "gpus")
     return Allocations(
-        job, job_words, counts(table, "attempt"), jobs_rows(table, jobs), recode(node, node_words, nodes),
-        frame.inside(start[taken]), frame.inside(end[taken]), start[taken],
+        job, ordered, attempt, jobs_rows(table, jobs), recode(node, node_words, nodes),
+        frame.inside(start), frame.inside(end), start,
         counts(table, "gpu_milli"), gpus, gpu_texts, counts(table, "cpu_milli"), counts(table, "memory_mib"),
+        beyond[order],
     )  # fmt: skip
+
+
+def _beyond(frame: Frame, table: pa.Table, start: Ints, end: Ints) -> Bools:
+    """Tell of each row whether any row of its attempt lies outside the frame's day."""
+    job, attempt = texts(table, "job_id")[0], counts(table, "attempt")
+    number = np.unique(job * (int(attempt.max(initial=0)) + 2) + attempt + 1, return_inverse=True)[1].reshape(-1)
+    first = frame.origin + frame.first
+    outside = (end > start) & ((start < first) | (end > first + MS_PER_DAY))
+    found = np.zeros(len(number), dtype=bool)
+    found[number[outside]] = True
+    rows: Bools = found[number]
+    return rows
 
 
 def coded_column(values: npt.NDArray[np.int64], words: list[str]) -> pa.Array:

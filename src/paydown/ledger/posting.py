@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +17,19 @@ import pyarrow.compute as pc
 from paydown.ledger.book import daily_table
 from paydown.ledger.columns import instants
 from paydown.ledger.day import DayTables, Known, Sampled, post_day
-from paydown.ledger.details import finished, merged, phase_of
+from paydown.ledger.details import inactive_entries, merged, phase_of, refreshed
 from paydown.ledger.frame import Horizons
 from paydown.ledger.load import Loader, labelled_samples
 from paydown.ledger.pure import sampled_of
 from paydown.ledger.resolve import Key, resolve, unnamed
 from paydown.ledger.settings import LedgerSettings
-from paydown.model.entries import DERIVED, META, POSTED
+from paydown.model.entries import DAILY, DERIVED, META, POSTED
 from paydown.model.facts import FACTS
 from paydown.model.units import MS_PER_DAY
 from paydown.model.window import Window, date_of, from_ms
 
 if TYPE_CHECKING:
+    from paydown.store.delta import DataFile
     from paydown.store.snapshot import Snapshot
     from paydown.store.store import Store
     from paydown.store.transaction import Transaction
@@ -89,10 +91,11 @@ def post(
         base = transaction.base
         for cluster in sorted(set(base.clusters()) & set(clusters or base.clusters())):
 
-            def write(name: str, day: int, rows: pa.Table, cluster: str = cluster) -> None:
-                transaction.replace(name, cluster, [date_of(day)], rows)
+            def write(name: str, day: int, rows: pa.Table, aside: DataFile | None, cluster: str = cluster) -> None:
+                files = () if aside is None else (aside,)
+                transaction.replace(name, cluster, [date_of(day)], rows, files)
 
-            work = ClusterPosting(base, cluster, settings, write, executor, progress)
+            work = ClusterPosting(base, cluster, settings, write, executor, progress, aside=True)
             done = work.run(forced, total)
             clear_marks(transaction, cluster, None if forced is None else done)
         transaction.commit()
@@ -113,23 +116,38 @@ class Total:
     away_s: float = 0.0
 
 
-@dataclass
-class _Found:
-    """The days that were worked out, their details not yet."""
+@dataclass(frozen=True)
+class Worked:
+    """A day that was worked out: its tables, or files of the store that hold them until they are taken in."""
 
-    days: dict[int, DayTables] = field(default_factory=dict)
-
-    def all(self, name: str) -> pa.Table:
-        """Give a derived table of all the days."""
-        return pa.concat_tables([DERIVED[name].arrow.empty_table(), *(getattr(d, name) for d in self.days.values())])
+    tables: DayTables
+    """Without the rows that lie in files."""
+    files: dict[str, DataFile] = field(default_factory=dict)
+    """By derived table."""
 
 
 def work_out(
-    snapshot: Snapshot, cluster: str, days: Sequence[int], settings: LedgerSettings, known: Known
-) -> list[tuple[int, DayTables]]:
-    """Work out a stretch of days: the task that an executor runs, with nothing in it but values."""
+    snapshot: Snapshot, cluster: str, days: Sequence[int], settings: LedgerSettings, known: Known, *, aside: bool
+) -> list[tuple[int, Worked]]:
+    """Work out a stretch of days: the task that an executor runs, with nothing in it but values.
+
+    With `aside` the worker writes what it made into the store's files itself.
+    """
     loader = Loader(snapshot, cluster, settings)
-    return [(day, post_day(*loader.day(day), known)) for day in days]
+    found = []
+    for day in days:
+        worked = Worked(post_day(*loader.day(day), known))
+        found.append((day, _set_aside(snapshot, worked) if aside else worked))
+    return found
+
+
+def _set_aside(snapshot: Snapshot, worked: Worked) -> Worked:
+    rows = {name: getattr(worked.tables, name) for name in _ASIDE}
+    files = {name: snapshot.set_aside(name, table) for name, table in rows.items() if table.num_rows}
+    return Worked(replace(worked.tables, **{name: table.slice(0, 0) for name, table in rows.items()}), files)
+
+
+_ASIDE = ("entries", "daily", "runs", "summaries")
 
 
 @dataclass
@@ -139,10 +157,12 @@ class ClusterPosting:
     base: Snapshot
     cluster: str
     settings: LedgerSettings
-    write: Callable[[str, int, pa.Table], None]
-    """Called with (derived table, day, rows) for every day of a table that is not as it stands."""
+    write: Callable[[str, int, pa.Table, DataFile | None], None]
+    """Called with (derived table, day, rows, file with more rows) for every day of a table that is not as it stands."""
     executor: Executor | None = None
     progress: Progress = _silent
+    aside: bool = False
+    """Whether workers may write into the store; else all rows come back to `write`."""
 
     def run(self, forced: set[int] | None, total: Total) -> set[int]:
         """Post what is marked (or forced), finish the details of every day that this touches, and give these days."""
@@ -152,8 +172,8 @@ class ClusterPosting:
         resolved = self.resolved(post_days)
         found = self._first_round(post_days, resolved, total)
         self._second_round(found, resolved, total)
-        extra = self._other_days(found) - set(found.days)
-        detail_days = (detail_days | extra) & self.posted() - set(found.days)
+        extra = self._other_days(found) - set(found)
+        detail_days = (detail_days | extra) & self.posted() - set(found)
         self._finish(found, detail_days, total)
         return post_days | detail_days
 
@@ -238,20 +258,27 @@ class ClusterPosting:
 
     # ---- working out days
 
-    def _first_round(self, days: set[int], resolved: dict[Key, list[tuple[str, int]]], total: Total) -> _Found:
-        found = _Found()
-        known = Known(resolved, self._sampled_elsewhere(days))
-        self._work(found, sorted(days), known, total)
+    def _first_round(
+        self, days: set[int], resolved: dict[Key, list[tuple[str, int]]], total: Total
+    ) -> dict[int, Worked]:
+        found: dict[int, Worked] = {}
+        self._work(found, sorted(days), Known(resolved, self._sampled_elsewhere(days)), total)
         return found
 
-    def _second_round(self, found: _Found, resolved: dict[Key, list[tuple[str, int]]], total: Total) -> None:
+    def _second_round(self, found: dict[int, Worked], resolved: dict[Key, list[tuple[str, int]]], total: Total) -> None:
         """Work days out again that took an attempt to be without samples where another day has some (L3.5)."""
-        if not any(each.assumed for each in found.days.values()):
+        if not any(each.tables.assumed for each in found.values()):
             return
-        sampled = sampled_of(found.all("summaries")) | self._sampled_elsewhere(set(found.days))
-        wrong = sorted(day for day, each in found.days.items() if each.assumed & sampled)
+        sampled = sampled_of(_edges(found)) | self._sampled_elsewhere(set(found))
+        wrong = sorted(day for day, each in found.items() if each.tables.assumed & sampled)
         if wrong:
+            for day in wrong:
+                self._forget(found[day])
             self._work(found, wrong, Known(resolved, sampled), total)
+
+    def _forget(self, worked: Worked) -> None:
+        for name, file in worked.files.items():
+            self.base.forget_aside(name, file)
 
     def _sampled_elsewhere(self, days: set[int]) -> Sampled:
         """Give who has samples on posted days other than these, of those for whom whole-job figures are known."""
@@ -260,12 +287,12 @@ class ClusterPosting:
         fresh = pa.table({"day": pa.array([date_of(day) for day in days], pa.date32())})
         return sampled_of(self.base.query(sql, {}, clusters=[self.cluster], tables={"fresh": fresh}))
 
-    def _work(self, found: _Found, days: list[int], known: Known, total: Total) -> None:
+    def _work(self, found: dict[int, Worked], days: list[int], known: Known, total: Total) -> None:
         done = 0
         clock = time.perf_counter()
         for stretch in self._worked_out(_stretches(days, self._workers()), known):
-            for day, tables in stretch:
-                found.days[day] = tables
+            for day, worked in stretch:
+                found[day] = worked
                 done += 1
             self.progress(f"{self.cluster}: {done} of {len(days)} days", done / max(len(days), 1))
         total.away_s += time.perf_counter() - clock
@@ -273,22 +300,22 @@ class ClusterPosting:
     def _workers(self) -> int:
         return int(getattr(self.executor, "_max_workers", 1)) if self.executor is not None else 1
 
-    def _worked_out(self, stretches: list[list[int]], known: Known) -> Iterable[list[tuple[int, DayTables]]]:
-        arguments = [(self.base, self.cluster, stretch, self.settings, known) for stretch in stretches]
-        if self.executor is None or len(arguments) < 2:  # noqa: PLR2004 - one task is quicker here than a new process
-            return (work_out(*each) for each in arguments)
-        return self.executor.map(work_out, *zip(*arguments, strict=True))
+    def _worked_out(self, stretches: list[list[int]], known: Known) -> Iterable[list[tuple[int, Worked]]]:
+        work = partial(work_out, self.base, self.cluster, settings=self.settings, known=known, aside=self.aside)
+        if self.executor is None or len(stretches) < 2:  # noqa: PLR2004 - one task is quicker here than a new process
+            return map(work, stretches)
+        return self.executor.map(work, stretches)
 
     # ---- details
 
-    def _other_days(self, found: _Found) -> set[int]:
+    def _other_days(self, found: dict[int, Worked]) -> set[int]:
         """Give posted days whose details change because of what the fresh days say of the same allocations (L3.6)."""
-        fresh = found.all("summaries")
+        fresh = _edges(found)
         if not fresh.num_rows:
             return set()
         keys = {"keys": fresh.select(["job_id", "attempt"]).group_by(["job_id", "attempt"]).aggregate([])}
         elsewhere = "day NOT IN (SELECT day FROM fresh_days)"
-        days = {"fresh_days": pa.table({"day": pa.array([date_of(day) for day in found.days], pa.date32())})}
+        days = {"fresh_days": pa.table({"day": pa.array([date_of(day) for day in found], pa.date32())})}
         runs = self._query(
             f"SELECT * FROM runs SEMI JOIN keys USING (job_id, attempt) WHERE {elsewhere}", "runs", {}, keys | days
         )
@@ -300,66 +327,88 @@ class ClusterPosting:
         moved = phase_of(runs, merged(stood)) != phase_of(runs, merged(pa.concat_tables([kept, fresh])))
         return {_number(day) for day in runs.column("day").filter(pa.array(moved)).unique().to_pylist()}
 
-    def _finish(self, found: _Found, detail_days: set[int], total: Total) -> None:
+    def _finish(self, found: dict[int, Worked], detail_days: set[int], total: Total) -> None:
         """Give every day its details, and replace in the store what differs from what stands there."""
-        every = sorted({*found.days, *detail_days})
+        every = sorted({*found, *detail_days})
+        edges = _edges(found)
         for done, day in enumerate(every):
-            tables = found.days.get(day)
-            entries, runs = self._base_of(day, tables)
-            phases = self._phases(runs, found)
-            entries = finished(entries, runs, phases, self._jobs_of(entries, runs), stored=tables is None)
-            self._replace(day, entries, tables, total)
+            if day in found:
+                self._take(day, found.pop(day), edges, set(every) - detail_days, total)
+            else:
+                self._refresh(day, edges, set(every) - detail_days, total)
             total.looked_at += 1
             self.progress(f"{self.cluster}: details of {done + 1} of {len(every)} days", (done + 1) / len(every))
 
-    def _base_of(self, day: int, tables: DayTables | None) -> tuple[pa.Table, pa.Table]:
-        if tables is not None:
-            return tables.entries, tables.runs
-        window = Window(day * MS_PER_DAY, (day + 1) * MS_PER_DAY)
-        rows = [self.base.rows(name, clusters=[self.cluster], window=window) for name in ("entries", "runs")]
-        return rows[0], rows[1]
+    def _take(self, day: int, worked: Worked, edges: pa.Table, fresh_days: set[int], total: Total) -> None:
+        """Take a day that was worked out into the store."""
+        tables = worked.tables
+        phases = self._phases(tables.open, edges, fresh_days)
+        rest = inactive_entries(tables.open, phases, self._jobs_of(tables.open))
+        fresh = {name: getattr(tables, name) for name in ("runs", "summaries", "pools", "doubts", "demand")}
+        fresh["entries"] = pa.concat_tables([tables.entries.cast(rest.schema), rest])
+        fresh["daily"] = pa.concat_tables([tables.daily.cast(DAILY.arrow), daily_table(rest)])
+        self._replace(day, fresh, worked.files, total)
+        posted = self._posted_row(day)
+        if not self._stands("posted", day, posted, None):
+            self.write("posted", day, posted, None)
 
-    def _phases(self, runs: pa.Table, found: _Found) -> pa.Table:
+    def _refresh(self, day: int, edges: pa.Table, fresh_days: set[int], total: Total) -> None:
+        """Give a posted day's details anew."""
+        window = Window(day * MS_PER_DAY, (day + 1) * MS_PER_DAY)
+        entries, runs = (self.base.rows(name, clusters=[self.cluster], window=window) for name in ("entries", "runs"))
+        phases = self._phases(runs, edges, fresh_days)
+        entries = refreshed(entries, runs, phases, self._jobs_of(entries, runs))
+        self._replace(day, {"entries": entries, "daily": daily_table(entries)}, {}, total)
+
+    def _phases(self, runs: pa.Table, edges: pa.Table, fresh_days: set[int]) -> pa.Table:
+        """Merge what the fresh days (`edges`) and the posted others say of the allocations of runs."""
         keys = {"keys": runs.select(["job_id", "attempt"]).group_by(["job_id", "attempt"]).aggregate([])}
-        days = {"fresh_days": pa.table({"day": pa.array([date_of(day) for day in found.days], pa.date32())})}
+        days = {"fresh_days": pa.table({"day": pa.array([date_of(day) for day in fresh_days], pa.date32())})}
         sql = """SELECT * FROM summaries SEMI JOIN keys USING (job_id, attempt)
             WHERE day NOT IN (SELECT day FROM fresh_days)"""
         stored = self._query(sql, "summaries", {}, keys | days)
-        return merged(pa.concat_tables([stored, found.all("summaries")]))
+        own = edges.join(keys["keys"], ["job_id", "attempt"], join_type="left semi", use_threads=False)
+        return merged(pa.concat_tables([stored, own.select(stored.column_names).cast(stored.schema)]))
 
-    def _jobs_of(self, entries: pa.Table, runs: pa.Table) -> pa.Table:
-        both = [pc.drop_null(each.column("job_id").unique().cast(pa.string())) for each in (entries, runs)]
-        held = pa.table({"job_id": pa.chunked_array(both)})
+    def _jobs_of(self, *tables: pa.Table) -> pa.Table:
+        names = [pc.drop_null(each.column("job_id").unique().cast(pa.string())) for each in tables]
+        held = pa.table({"job_id": pa.chunked_array(names)})
         return self._query("SELECT * FROM jobs SEMI JOIN held USING (job_id)", "jobs", {}, {"held": held})
 
-    def _replace(self, day: int, entries: pa.Table, tables: DayTables | None, total: Total) -> None:
-        fresh = {"entries": entries, "daily": daily_table(entries)}
-        if tables is not None:
-            fresh |= {name: getattr(tables, name) for name in ("runs", "summaries", "pools", "doubts", "demand")}
-        changed = {name: rows for name, rows in fresh.items() if not self._stands(name, day, rows)}
-        for name, rows in changed.items():
-            self.write(name, day, rows)
-        posted = self._posted_row(day)
-        if tables is not None and not self._stands("posted", day, posted):
-            self.write("posted", day, posted)
+    def _replace(self, day: int, fresh: dict[str, pa.Table], files: dict[str, DataFile], total: Total) -> None:
+        changed = {name for name, rows in fresh.items() if not self._stands(name, day, rows, files.get(name))}
+        for name, rows in fresh.items():
+            if name in changed:
+                self.write(name, day, rows, files.get(name))
+            elif name in files:
+                self.base.forget_aside(name, files[name])
         total.written += bool(changed)
-        total.entries += len(entries) if "entries" in changed else 0
+        if "entries" in changed:
+            total.entries += len(fresh["entries"]) + (files["entries"].rows if "entries" in files else 0)
 
-    def _stands(self, name: str, day: int, rows: pa.Table) -> bool:
-        """Tell whether the store holds exactly these rows of a day already."""
+    def _stands(self, name: str, day: int, rows: pa.Table, file: DataFile | None) -> bool:
+        """Tell whether the store holds exactly these rows of a day already, those of the file included."""
         window = Window(day * MS_PER_DAY, (day + 1) * MS_PER_DAY)
         stored = self.base.rows(name, clusters=[self.cluster], window=window)
         stored = stored.filter(pc.equal(stored.column("day"), pa.scalar(date_of(day), pa.date32())))
-        if stored.num_rows != rows.num_rows:
+        if stored.num_rows != rows.num_rows + (file.rows if file else 0):
             return False
+        rows = rows.select(DERIVED[name].names).cast(stored.schema)
+        rows = pa.concat_tables([rows, self.base.read_aside(name, file)]) if file else rows
         order = [(column, "ascending") for column in DERIVED[name].names]
-        return bool(stored.sort_by(order).equals(rows.select(DERIVED[name].names).sort_by(order)))
+        return bool(stored.sort_by(order).equals(rows.sort_by(order)))
 
     def _posted_row(self, day: int) -> pa.Table:
         end = min((day + 1) * MS_PER_DAY, Horizons.of(self.base.rows("sources", clusters=[self.cluster])).end)
         settings = self.settings.model_dump_json()
         row = {"cluster": self.cluster, "day": date_of(day), "settings": settings, "end": from_ms(end)}
         return pa.Table.from_pylist([row], schema=POSTED.arrow)
+
+
+def _edges(found: dict[int, Worked]) -> pa.Table:
+    """Give what the days say of the attempts that hold something on several days."""
+    empty = DERIVED["summaries"].arrow.empty_table()
+    return pa.concat_tables([empty, *(each.tables.edge.cast(empty.schema) for each in found.values())])
 
 
 def clear_marks(transaction: Transaction, cluster: str, done: set[int] | None) -> None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from paydown.ledger.book import daily_table
 from paydown.ledger.columns import counts, instants
 from paydown.ledger.day import DayTables, Known, Sampled, post_day
-from paydown.ledger.details import finished, merged
+from paydown.ledger.details import inactive_entries, merged
 from paydown.ledger.frame import Frame, Horizons, halo_for
 from paydown.ledger.resolve import resolve
 from paydown.ledger.settings import LedgerSettings
@@ -65,7 +65,10 @@ def _cluster(
     phases = merged(pa.concat_tables([SUMMARY_SCHEMA, *(each.summaries for each in found.values())]))
     chosen = {day: each for day, each in found.items() if wanted is None or day in wanted}
     entries = {
-        day: finished(each.entries, each.runs, phases, facts["jobs"], stored=False) for day, each in chosen.items()
+        day: pa.concat_tables(
+            [each.entries.cast(DERIVED["entries"].arrow), inactive_entries(each.open, phases, facts["jobs"])]
+        )
+        for day, each in chosen.items()
     }
     return _stacked(chosen, entries)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -27,6 +29,8 @@ from paydown.model.entries import BASES
 from paydown.model.units import BUCKET_MS
 
 SAMPLED, SHARED = BASES.index("sampled"), BASES.index("shared")
+PHASES = ("never_used", "startup", "gap", "tail")
+NEVER_USED, STARTUP, GAP, TAIL = range(len(PHASES))
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,15 @@ class Runs:
     signal: Ints
     milli: Ints
 
+    def pick(self, rows: Ints | Bools) -> Runs:
+        """Choose rows."""
+        return Runs(*(getattr(self, name)[rows] for name in Runs.__dataclass_fields__))
+
+    @staticmethod
+    def joined(parts: Sequence[Runs]) -> Runs:
+        """Put rows one after another."""
+        return Runs(*(np.concatenate([getattr(each, name) for each in parts]) for name in Runs.__dataclass_fields__))
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -52,6 +65,12 @@ class Summary:
     first_sample: Ints
     first_active: Ints
     last_active: Ints
+
+    @staticmethod
+    def joined(parts: Sequence[Summary]) -> Summary:
+        """Put rows one after another."""
+        names = Summary.__dataclass_fields__
+        return Summary(*(np.concatenate([getattr(each, name) for each in parts]) for name in names))
 
 
 @dataclass(frozen=True)
@@ -221,8 +240,38 @@ def post_pieces(target: Target, holdings: Holdings, settled: Settled) -> tuple[t
 
 def _kinds(tres: str, category: str, basis: Ints, signal: Ints, detail: str | None = None) -> Ints:
     """Give kind codes of a category by basis and signal."""
-    table = np.array([[kind_code(tres, category, detail, b, s) for s in SIGNALS] for b in BASES], dtype=np.int64)
-    return table[basis, signal]
+    return _kind_table(tres, category, detail)[basis, signal]
+
+
+@cache
+def _kind_table(tres: str, category: str, detail: str | None) -> Ints:
+    return np.array([[kind_code(tres, category, detail, b, s) for s in SIGNALS] for b in BASES], dtype=np.int64)
+
+
+def post_runs(target: Target, runs: Runs, phase: Ints) -> None:
+    """Post inactive runs whose phase (a code of `PHASES`) is known."""
+    row, bucket, start, end = split_at_buckets(runs.start, runs.end, BUCKET_MS)
+    table = np.stack([_kind_table(target.tres, "inactive", name) for name in PHASES])
+    kinds = table[phase[row], runs.basis[row], runs.signal[row]]
+    target.post(runs.alloc[row], bucket, kinds, runs.milli[row] * (end - start))
+
+
+def phases(runs: Runs, summary: Summary) -> Ints:
+    """Give the phase of each run, from all that samples say of its allocation's device (L3.6).
+
+    Args:
+        runs: The runs.
+        summary: What the samples say of every (allocation, device) that has runs.
+    """
+    width = int(max(runs.device.max(initial=0), summary.device.max(initial=0))) + 2
+    key, wanted = summary.alloc * width + summary.device + 1, runs.alloc * width + runs.device + 1
+    order = np.argsort(key, kind="stable")
+    at = order[np.minimum(np.searchsorted(key[order], wanted), len(key) - 1)] if len(key) else empty()
+    if not len(wanted) or not len(key):
+        return np.zeros(len(wanted), dtype=np.int64)
+    first, last = summary.first_active[at], summary.last_active[at]
+    phase = np.where(runs.start < first, STARTUP, np.where(runs.start > last, TAIL, GAP))
+    return np.where((first == NONE) | (key[at] != wanted), NEVER_USED, phase)
 
 
 def _runs(frame: Frame, holdings: Holdings, settled: Settled, still: Bools) -> Runs:

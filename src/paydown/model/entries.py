@@ -64,14 +64,14 @@ ENTRIES = Table(
     "entries", "derived", "The ledger in five-minute buckets.",
     (_CLUSTER, _DAY, _NODE, Column("bucket", "instant", "The start of the five-minute bucket.", "UTC"), *_ENTRY),
     ("cluster", "day", "node", "bucket", *(c.name for c in _ENTRY[:-1])),
-    partition=("cluster", "day"), sort=("job_id", "attempt", "node", "tres", "bucket"), row_group=1_000_000,
+    partition=("cluster", "day"), sort=("job_id", "attempt", "partition", "node", "tres"), row_group=1_000_000,
 )
 
 DAILY = Table(
     "daily", "derived", "The ledger by (job, node, day): `entries` summed over the day's buckets.",
     (_CLUSTER, _DAY, _NODE, *_ENTRY),
     ("cluster", "day", "node", *(c.name for c in _ENTRY[:-1])),
-    partition=("cluster", "day"), sort=("job_id", "attempt", "node", "tres"), row_group=1_000_000,
+    partition=("cluster", "day"), sort=("job_id", "attempt", "partition", "node", "tres"), row_group=1_000_000,
 )
 
 RUNS = Table(

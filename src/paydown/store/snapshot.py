@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from paydown.errors import StoreError
 from paydown.model.facts import FACTS
 from paydown.store import delta, engine, order, parquet
 from paydown.store.layout import scratch_path, table_path
-from paydown.store.parts import touching
+from paydown.store.parts import split, touching
 from paydown.store.tables import TABLES, stored, table_of
 
 if TYPE_CHECKING:
@@ -113,6 +114,25 @@ class Snapshot:
             found = parquet.read(table_path(self.path, table), table, files, need, dictionaries=dictionaries)
         found = order.sort(found, ordered) if sort else found
         return parquet.typed(found.select(wanted), parquet.schema(table, wanted, dictionaries=dictionaries))
+
+    def set_aside(self, table: str, rows: pa.Table) -> DataFile:
+        """Write rows of one partition, in the table's order, into a file that nobody sees.
+
+        `Transaction.replace` takes it in. A file that nobody takes is removed like those of killed writers.
+        """
+        known = table_of(table)
+        if rows.column_names != list(known.names):
+            raise StoreError(f"rows for {table} have other columns than the table.")
+        part = next(iter(split(known, rows.slice(0, 1))))[0]
+        return parquet.write(table_path(self.path, table), known, part, rows)
+
+    def read_aside(self, table: str, file: DataFile) -> pa.Table:
+        """Read a file that was set aside."""
+        return parquet.read(table_path(self.path, table), table, [file])
+
+    def forget_aside(self, table: str, file: DataFile) -> None:
+        """Remove a file that was set aside and is not taken in."""
+        delta.remove(table_path(self.path, table), file.path)
 
     def _of_clusters(self, table: Table, clusters: Collection[str] | None) -> str:
         """Give the condition on the cluster where the partition does not settle it."""

@@ -36,7 +36,10 @@ class Staged:
 
     def add_sorted(self, part: tuple[str, ...], rows: pa.Table) -> None:
         """Write rows of one partition into a new file as they lie."""
-        file = parquet.write(self.uri, self.table, part, rows)
+        self.take(parquet.write(self.uri, self.table, part, rows))
+
+    def take(self, file: DataFile) -> None:
+        """Take in a file that was written for this table and that no version names yet."""
         self.files[file.path] = file
         self.made.add(file.path)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
+    from paydown.store.delta import DataFile
     from paydown.store.upsert import Upserted
 
 
@@ -38,8 +39,10 @@ class Transaction:
             return samples.take(staged, rows)
         return upsert.upsert(staged, rows)
 
-    def replace(self, table: str, cluster: str, days: Sequence[date], rows: pa.Table) -> None:
-        """Make the rows of these days of a derived table exactly these."""
+    def replace(
+        self, table: str, cluster: str, days: Sequence[date], rows: pa.Table, aside: Sequence[DataFile] = ()
+    ) -> None:
+        """Make the rows of these days of a derived table exactly these, and those of files set aside for them."""
         staged = self.staged(table)
         fresh = conform(table, rows)
         strange = fresh.filter(pc.invert(_of(fresh, cluster, days)))
@@ -57,6 +60,8 @@ class Transaction:
                 fresh = pa.concat_tables([fresh, stands.filter(pc.invert(_of(stands, cluster, days)))])
             staged.drop(file)
         staged.add(fresh)
+        for file in aside:
+            staged.take(file)
 
     def append(self, table: str, rows: pa.Table) -> None:
         """Add rows to a table, whatever it holds."""
