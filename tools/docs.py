@@ -227,7 +227,7 @@ def commands(_: str) -> Iterator[str]:
 
 def output_flags(_: str) -> Iterator[str]:
     """Make the table of the flags that every report has besides its own."""
-    return options((option, "") for option in words.output_options())
+    return options((option, "") for option in words.report_options())
 
 
 def exit_codes(_: str) -> Iterator[str]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
-
-import vl_convert
 
 from paydown.app import App
 from paydown.config import Settings
@@ -21,21 +19,21 @@ WIDTH = 700
 """In pixels, as GitHub shows a page."""
 
 
-def specification(store: str) -> dict[str, Any]:
-    """Make the cluster in a store, and give the picture of its GPUs as Vega-Lite."""
+def drawn(store: str) -> bytes:
+    """Make the cluster in a store, and draw its GPUs."""
     app = App(Settings(store=store))
     synthetic = app.connector("synthetic")
     ingest(app.store(create=True), synthetic, synthetic.settings(**SIZES), Context(cluster="example"))
     report = app.report("timeline")
     answer = report.run(app.store().snapshot(), report.parameters(tres=("gpu",)))
-    spec, _ = charts.timeline(answer.rows.to_pylist(), "gpu", ZoneInfo("UTC"), WIDTH)
-    return spec
+    look = replace(charts.FILE, width=WIDTH, title=False)
+    return charts.picture_file([charts.charts_of(answer, ZoneInfo("UTC"), look)[0].spec], ".svg")
 
 
 def main() -> None:
     """Draw it."""
     with tempfile.TemporaryDirectory(prefix="paydown-picture-") as folder:
-        FILE.write_text(vl_convert.vegalite_to_svg(specification(f"{folder}/store")))
+        FILE.write_bytes(drawn(f"{folder}/store"))
 
 
 if __name__ == "__main__":

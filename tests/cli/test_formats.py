@@ -135,6 +135,14 @@ def test_the_ending_of_the_output_chooses_the_format(run_report, tmp_path: Path,
     assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
 
 
+def test_an_ending_that_names_no_format_is_an_error_unless_the_format_is_said(run_report, tmp_path: Path):
+    ran = run_report("--output", str(tmp_path / "x.xlsx"))
+    assert (ran.code, list(tmp_path.iterdir())) == (2, [])
+    assert ".xlsx names no format (.txt, .json, .csv, .parquet, .md, .html do)" in ran.err
+    assert run_report("--output", str(tmp_path / "x.xlsx"), "--format", "csv").code == 0
+    assert run_report("--output", str(tmp_path / "x")).code == 0
+
+
 def test_an_output_that_cannot_be_written_is_a_sentence_and_leaves_nothing(run_report, tmp_path: Path):
     assert run_report("--output", str(tmp_path / "no" / "x.csv")).code == 1
     ran = run_report("--output", str(tmp_path))

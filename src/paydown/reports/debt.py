@@ -53,6 +53,7 @@ from paydown.reports.parts.filters import GONE, headline_tres, ledger_filters
 from paydown.reports.parts.known import known
 from paydown.reports.parts.lengths import lengths
 from paydown.reports.parts.parameters import LedgerParameters
+from paydown.reports.parts.pictures import FROM_THE_AXIS, HOURS, Bars
 from paydown.reports.parts.scope import Scope, scope_of
 from paydown.reports.parts.statement import Statement, quoted
 
@@ -108,8 +109,28 @@ def run(snapshot: Snapshot, asked: LedgerParameters) -> Answer:
     rows = _rows(scope, cuts, looked, compared)
     held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
     notes = [*scope.notes, *beside.notes, *compared.notes, *([GONE] * held_alone), *overlaps(cuts)]
-    found = answer("debt", scope, asked, columns(cuts, exact=asked.exact), rows, coverage=beside.coverage, notes=notes)
+    found = answer(
+        "debt",
+        scope,
+        asked,
+        columns(cuts, exact=asked.exact),
+        rows,
+        coverage=beside.coverage,
+        notes=notes,
+        pictures=[picture(cuts)],
+    )
     return headline(found, [beside.totals[name] for name in tres if name in beside.totals])
+
+
+def picture(cuts: Sequence[Cut]) -> Bars:
+    """Draw where the capacity of each cut went, used first."""
+    return Bars(
+        told="Where the hours went: used, held and not used (yellow), not held (grey).",
+        unit=HOURS,
+        each=("tres",),
+        label=tuple(cut.name for cut in cuts if cut.name != "tres") or ("tres",),
+        parts=tuple(f"{name}_hours" for name in FROM_THE_AXIS),
+    )
 
 
 def _rows(scope: Scope, cuts: Sequence[Cut], looked: pa.Table, compared: Earlier) -> pa.Table:

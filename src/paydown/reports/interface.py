@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from paydown.reports.parts.pictures import Picture
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -60,6 +62,8 @@ class Answer:
     """Further tables of the same answer."""
     headline: tuple[str, ...] = ()
     """A few sentences that say the most important, for people."""
+    pictures: tuple[Picture, ...] = ()
+    """What of the rows can be drawn, and how; none where the question asked has no picture."""
 
 
 @dataclass(frozen=True)

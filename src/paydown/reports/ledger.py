@@ -45,6 +45,7 @@ from paydown.reports.parts.cuts import CUTS, Cut, chosen, overlaps
 from paydown.reports.parts.filters import ledger_filters
 from paydown.reports.parts.known import known
 from paydown.reports.parts.parameters import LedgerParameters
+from paydown.reports.parts.pictures import FROM_THE_AXIS, HOURS, Bars
 from paydown.reports.parts.scope import Scope, scope_of
 from paydown.reports.parts.statement import Statement, quoted
 
@@ -94,8 +95,22 @@ def run(snapshot: Snapshot, asked: LedgerQuestion) -> Answer:
     beside = known(scope, filters, asked.tres, looked)
     return answer(
         "ledger", scope, asked, _columns(shown, exact=asked.exact), rows, coverage=beside.coverage,
-        notes=[*scope.notes, *beside.notes, *overlaps(cuts)],
+        notes=[*scope.notes, *beside.notes, *overlaps(cuts)], pictures=[picture(shown)],
     )  # fmt: skip
+
+
+def picture(cuts: Sequence[Cut]) -> Bars:
+    """Draw the categories of each cut as one bar, used first."""
+    apart = {"tres", "category", "detail"}
+    return Bars(
+        told="The categories of the ledger, each unit in one of them.",
+        unit=HOURS,
+        each=("tres",),
+        label=tuple(cut.name for cut in cuts if cut.name not in apart) or ("tres",),
+        parts=FROM_THE_AXIS,
+        series="category",
+        value="hours",
+    )
 
 
 def _shown(cuts: Sequence[Cut]) -> list[Cut]:

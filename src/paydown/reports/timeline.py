@@ -30,6 +30,7 @@ only holders have, capacity is null.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -37,10 +38,11 @@ from pydantic import Field
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
 from paydown.reports.parts.curve import COLUMNS, Step, buckets, columns, curve, step_of
-from paydown.reports.parts.cuts import CUTS, SHARED, chosen, overlaps
+from paydown.reports.parts.cuts import CUTS, SHARED, Cut, chosen, overlaps
 from paydown.reports.parts.filters import GONE, headline_tres, ledger_filters
 from paydown.reports.parts.known import known
 from paydown.reports.parts.parameters import LedgerParameters
+from paydown.reports.parts.pictures import FROM_THE_AXIS, UNITS, Curves
 from paydown.reports.parts.scope import scope_of
 
 if TYPE_CHECKING:
@@ -75,7 +77,27 @@ def run(snapshot: Snapshot, asked: TimelineQuestion) -> Answer:
         f"Buckets of {step}; means are over the time known.",
     ]
     return answer(
-        "timeline", scope, asked, columns(cuts, exact=asked.exact), rows, coverage=beside.coverage, notes=notes
+        "timeline",
+        scope,
+        asked,
+        columns(cuts, exact=asked.exact),
+        rows,
+        coverage=beside.coverage,
+        notes=notes,
+        pictures=[picture(cuts)],
+    )
+
+
+def picture(cuts: Sequence[Cut]) -> Curves:
+    """Draw the three curves and what lies between them, apart for each TRES and cut."""
+    return Curves(
+        told="Capacity, allocation and utilization over time, and what lies between them.",
+        unit=UNITS,
+        each=(*(cut.name for cut in cuts if cut.name != "tres"), "tres"),
+        time="bucket",
+        end="bucket_end",
+        lines=("capacity", "allocated", "used"),
+        areas=FROM_THE_AXIS,
     )
 
 

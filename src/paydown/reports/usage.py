@@ -43,6 +43,7 @@ from paydown.reports.parts.filters import filters_of
 from paydown.reports.parts.held import held
 from paydown.reports.parts.joins import joined, selected
 from paydown.reports.parts.parameters import Parameters
+from paydown.reports.parts.pictures import Bars
 from paydown.reports.parts.scope import Scope, scope_of
 from paydown.reports.parts.spells import cells_table, spells
 from paydown.reports.parts.statement import Statement, quoted
@@ -143,7 +144,15 @@ def run(snapshot: Snapshot, asked: UsageQuestion) -> Answer:
     found = answer(
         "usage", scope, asked, [*(cut.column for cut in cuts), *COLUMNS], rows, coverage=coverage, notes=notes
     )
-    return replace(found, window=scope.asked)
+    return replace(found, window=scope.asked, pictures=pictures(cuts))
+
+
+def pictures(cuts: Sequence[Cut]) -> tuple[Bars, ...]:
+    """Draw the hours held by each cut; without a cut there is one figure of each, and no picture."""
+    names = tuple(cut.name for cut in cuts)
+    told = {"gpu_hours": ("GPUs held.", "GPU-hours"), "cpu_hours": ("CPUs held.", "core-hours")}
+    drawn = tuple(Bars(told=said, unit=unit, label=names, parts=(part,)) for part, (said, unit) in told.items())
+    return drawn if names else ()
 
 
 _WITHOUT = {

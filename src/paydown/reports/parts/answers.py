@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydown.errors import UsageError
 from paydown.reports.interface import Answer, OutColumn
+from paydown.reports.parts.pictures import Picture
 from paydown.reports.parts.scope import Scope, nearest
 
 if TYPE_CHECKING:
@@ -53,11 +54,13 @@ def answer(
     *,
     coverage: dict[str, Any] | None = None,
     notes: Sequence[str] = (),
+    pictures: Sequence[Picture] = (),
 ) -> Answer:
     """Make the answer of a report on the ledger's grid."""
     shown = shaped(rows, columns, scope)
     known = {**(coverage or {}), "rows": shown.num_rows}
-    return Answer(name, scope.window, tuple(columns), ordered(shown, asked), known, tuple(dict.fromkeys(notes)))
+    said = tuple(dict.fromkeys(notes))
+    return Answer(name, scope.window, tuple(columns), ordered(shown, asked), known, said, pictures=tuple(pictures))
 
 
 def table(name: str, scope: Scope, columns: Sequence[OutColumn], rows: pa.Table) -> Answer:

@@ -69,7 +69,7 @@ def _body(shown: Shown, layout: Layout, following: Sequence[str]) -> Iterator[st
     window = shown.debt.window
     yield "<h1>Capacity, allocation, utilization</h1>\n"
     yield f'<p class="dim">A synthetic cluster, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}.</p>\n'
-    pictures = dict(zip(_order(shown.timeline), charts.charts_of(shown.timeline, layout.zone), strict=True))
+    pictures = {drawn.of["tres"]: drawn for drawn in charts.charts_of(shown.timeline, layout.zone)}
     for place, (tres, lines) in enumerate(headline(shown).items()):
         yield f"<h2>{UNITS[tres][0]}</h2>\n" + '<div class="wide"><table><tbody>\n'
         yield from (
@@ -77,15 +77,11 @@ def _body(shown: Shown, layout: Layout, following: Sequence[str]) -> Iterator[st
         )
         yield "</tbody></table></div>\n"
         if tres in pictures:
-            yield picture(pictures[tres][0], place, pictures[tres][1])
+            yield picture(pictures[tres], place)
     yield "<h2>The largest debtors</h2>\n"
     yield from table(_chosen(shown.debtors, DEBTOR), layout)
     yield from noted(tuple(dict.fromkeys((*shown.debt.notes, *shown.debtors.notes))))
     yield "<h2>Next</h2>\n<pre>" + safe_lines(following) + "</pre>\n"
-
-
-def _order(timeline: Answer) -> list[str]:
-    return list(dict.fromkeys(timeline.rows["tres"].to_pylist()))
 
 
 def _chosen(answer: Answer, names: Sequence[str]) -> Answer:

@@ -14,11 +14,12 @@ import click
 from paydown.errors import UsageError
 from paydown.model.when import zone_named
 from paydown.model.window import Window, from_ms
+from paydown.surfaces.charts.engine import ending_of
 from paydown.surfaces.cli.flags import TIME_HELP, Given, built, parameters_of
 from paydown.surfaces.cli.session import Session, session_of
-from paydown.surfaces.cli.words import output_options
+from paydown.surfaces.cli.words import report_options
 from paydown.surfaces.formats.layout import Layout
-from paydown.surfaces.formats.registry import MACHINE, format_for, put, save
+from paydown.surfaces.formats.registry import MACHINE, format_for, put, save, save_bytes
 from paydown.surfaces.values import instant, span
 
 if TYPE_CHECKING:
@@ -38,15 +39,20 @@ def verb_of(report: Report) -> click.Command:
     """Make the verb of a report."""
 
     @click.pass_context
-    def call(context: click.Context, /, form: str | None, output: str | None, **given: Any) -> None:
+    def call(context: click.Context, /, form: str | None, output: str | None, plot: str | None, **given: Any) -> None:
         session = session_of(context)
+        told = bool(form or output or not plot)
         form = format_for(form, output, session.app.settings.format)
+        ending = None if plot is None else ending_of(plot)
         answer, zone = _asked(report, given, context)
-        deliver(answer, form, output, given.get("limit"), zone, session)
+        if plot is not None and ending is not None:
+            draw(answer, plot, ending, zone, session)
+        if told:
+            deliver(answer, form, output, given.get("limit"), zone, session)
 
     return click.Command(
         report.name, callback=call, help=f"{report.question}\n\n{TIME_HELP}", short_help=report.question,
-        params=[*parameters_of(report.parameters), *output_options()],
+        params=[*parameters_of(report.parameters), *report_options()],
     )  # fmt: skip
 
 
@@ -108,6 +114,24 @@ def deliver(answer: Answer, form: str, output: str | None, limit: int | None, zo
     if form == "table":
         click.echo(heading)
     put(answer, form, layout, sys.stdout.buffer)
+
+
+def draw(answer: Answer, plot: str, ending: str, zone: ZoneInfo, session: Session) -> None:
+    """Draw the pictures of an answer into one file, below each other, and say beside it what it is."""
+    from paydown.surfaces import charts
+
+    found = charts.charts_of(answer, zone, charts.FILE)
+    if not found:
+        raise UsageError(_no_picture(answer))
+    save_bytes(iter([charts.picture_file([drawn.spec for drawn in found], ending)]), plot, "--plot")
+    for line in (heading_of(answer, zone, session.app.store_path), *(f"* {note}" for note in answer.notes)):
+        session.tell(line)
+
+
+def _no_picture(answer: Answer) -> str:
+    if answer.pictures or any(further.pictures for further in answer.more):
+        return f"There is nothing to draw: {answer.report} has no rows here."
+    return f"{answer.report} has no picture of what was asked; leave out --plot, or see its page for the one it has."
 
 
 def heading_of(answer: Answer, zone: ZoneInfo, store: str) -> str:

@@ -65,3 +65,9 @@ def output_options() -> list[click.Parameter]:
             ["--output", "-o", "output"], metavar="FILE", help="Write to a file, which is replaced as a whole."
         ),
     ]
+
+
+def report_options() -> list[click.Parameter]:
+    """Give the flags on how the answer of a report is written, drawn pictures included."""
+    told = "Draw its picture into a file, .png or .svg; the table is then written only where it is asked for as well."
+    return [*output_options(), click.Option(["--plot", "plot"], metavar="FILE", help=told)]

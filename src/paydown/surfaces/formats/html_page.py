@@ -30,7 +30,7 @@ td.figure, th.figure { text-align: right; } td.capacity { color: var(--capacity)
 td.allocation { color: var(--allocation); } td.utilization { color: var(--utilization); }
 td.debt { color: var(--debt); }
 td.told { white-space: normal; }
-.picture { background: #fff; border: 1px solid var(--rule); padding: .5rem; margin: 1rem 0; overflow-x: auto; }
+.picture { border: 1px solid var(--rule); padding: .5rem; margin: 1rem 0; overflow-x: auto; }
 .drawn { width: 100%; min-width: 36rem; }
 code, pre { font-family: ui-monospace, monospace; } pre { overflow-x: auto; }
 """.strip()
@@ -93,12 +93,12 @@ def noted(notes: Sequence[str]) -> Iterator[str]:
         yield f'<ul class="notes">{"".join(f"<li>{safe(note)}</li>" for note in notes)}</ul>\n'
 
 
-def picture(spec: dict[str, object], place: int, told: str) -> str:
-    """Write the place of a picture, with its specification as data and its words for those who do not see it."""
-    data = charts.inert(spec)
+def picture(drawn: charts.Drawn, place: int) -> str:
+    """Write the place of a picture, with its specification as data and its words, which those hear who do not see."""
     return (
-        f'<figure class="picture" role="img" aria-label="{safe(told)}"><div id="picture-{place}" class="drawn"></div>'
-        f'<script type="application/json" data-draw="picture-{place}">{data}</script></figure>\n'
+        f'<figure class="picture"><figcaption class="dim">{safe(drawn.told)}</figcaption>'
+        f'<div id="picture-{place}" class="drawn" role="img" aria-label="{safe(drawn.told)}"></div>'
+        f'<script type="application/json" data-draw="picture-{place}">{charts.inert(drawn.spec)}</script></figure>\n'
     )
 
 
@@ -113,9 +113,9 @@ def _looks(role: str) -> str:
 
 def _pictures(answer: Answer, zone: ZoneInfo) -> tuple[list[str], list[str]]:
     try:
-        specs = charts.charts_of(answer, zone)
-        if specs:
+        found = charts.charts_of(answer, zone)
+        if found:
             charts.bundle()
     except MissingExtraError as error:
         return [], [str(error)]
-    return [picture(spec, place, told) for place, (spec, told) in enumerate(specs)], []
+    return [picture(drawn, place) for place, drawn in enumerate(found)], []

@@ -35,8 +35,17 @@ MACHINE = frozenset({"json", "csv", "parquet"})
 
 
 def format_for(asked: str | None, output: str | None, default: str) -> str:
-    """Choose the format: the one asked for, else by the ending of the output, else the default."""
-    return asked or ENDINGS.get(Path(output).suffix.lower() if output else "", default)
+    """Choose the format: the one asked for, else by the ending of the output, else the default.
+
+    An ending that is none of ours is an error: nobody wants a table for terminals in a spreadsheet's file.
+    """
+    ending = Path(output).suffix.lower() if output else ""
+    if asked or not ending:
+        return asked or default
+    if ending not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise UsageError(f"--output {output}: {ending} names no format ({known} do); or say it with --format.")
+    return ENDINGS[ending]
 
 
 def pieces(answer: Answer, form: str, layout: Layout) -> Iterator[bytes]:
@@ -57,11 +66,11 @@ def save(answer: Answer, form: str, layout: Layout, path: str) -> None:
     save_bytes(pieces(answer, form, layout), path)
 
 
-def save_bytes(content: Iterator[bytes], path: str) -> None:
-    """Write pieces to a file, which is replaced as a whole or not at all."""
+def save_bytes(content: Iterator[bytes], path: str, flag: str = "--output") -> None:
+    """Write pieces to a file, which is replaced as a whole or not at all; `flag` is what named it."""
     target = Path(path)
     if target.is_dir():
-        raise UsageError(f"--output {path} is a folder; name a file.")
+        raise UsageError(f"{flag} {path} is a folder; name a file.")
     if target.exists() and not target.is_file():  # /dev/stdout, a named pipe: cannot be replaced
         with target.open("wb") as stream:
             stream.writelines(content)
