@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.ledger.brute_histograms import Key, histograms
 from tests.ledger.brute_hold import ALL_TRES, Allocation, Node, State, allocations, memory_parts, nodes, states
 from tests.ledger.brute_pool import pool_amounts, pools
 from tests.ledger.brute_samples import Figure, Sample, figure_for, find_devices, samples
@@ -53,6 +54,8 @@ class Result:
         default_factory=dict
     )
     """(cluster, hour_ms, pool, partition, account, tres) -> (allocated, waiting)."""
+    histograms: Counter[tuple[str, tuple[Key, str]]] = field(default_factory=Counter)
+    """(cluster, (key, column)) -> sum."""
 
 
 class Cluster:
@@ -112,6 +115,7 @@ class Cluster:
                 self.count_allocated(state)
             self.doubt_labels(name)
             self.post_holdings(name)
+            self.post_histograms(name)
         self.count_waiting()
         for key in {**self.allocated, **self.waiting}:
             amounts = (self.allocated[key], self.waiting[key])
@@ -211,6 +215,12 @@ class Cluster:
                 else:
                     self.post_samples(name, holding)
                     self.post_unobserved(name, holding, shares.get(id(holding.allocation), []))
+
+    def post_histograms(self, name: str) -> None:
+        """Post how the ratios of a node's samples are distributed (5.1)."""
+        rows = [row for row in self.facts["gpu_samples"] if row["node"] == name]
+        found = histograms(self.states[name], rows, name, self.nodes[name], self.settings, self.hz.end)
+        self.result.histograms.update({(self.name, key): value for key, value in found.items() if value})
 
     def holder(self, allocation: Allocation) -> tuple[str | None, str, int, str | None, str | None]:
         """Give (partition, job_id, attempt, user, account) of an allocation's entries (section 2, 5)."""
@@ -361,5 +371,6 @@ def brute(facts: dict[str, list[Row]], settings: LedgerSettings) -> Result:
         whole.pools.update(result.pools)
         whole.doubts.update(result.doubts)
         whole.demand.update(result.demand)
+        whole.histograms.update(result.histograms)
     whole.entries = Counter({key: amount for key, amount in whole.entries.items() if amount})
     return whole

@@ -13,9 +13,11 @@ from tests.ledger.examples import ENTRY
 
 from paydown.ledger.pure import ledger
 from paydown.ledger.settings import LedgerSettings
+from paydown.model.entries import HISTOGRAM_BINS
 
 POOLS = ("cluster", "day", "node", "kind")
 DOUBTS = ("cluster", "day", "node", "gpu", "job_id", "reason")
+HISTOGRAMS = ("cluster", "hour", "node", "gpu", "signal", "counted", "holders", "job_id", "attempt")
 DEMAND = ("cluster", "hour", "pool", "partition", "account", "tres")
 
 
@@ -43,6 +45,16 @@ def as_result(tables: dict[str, pa.Table]) -> Result:
         keyed(tables["pools"], POOLS, ("used", "inactive", "underused")),
         Counter({key: samples for key, (samples,) in doubts.items()}),
         keyed(tables["demand"], DEMAND, ("allocated", "waiting")),
+        _histograms(tables["histograms"]),
+    )
+
+
+def _histograms(table: pa.Table) -> Counter[tuple[str, tuple[Any, str]]]:
+    columns = ("samples", "ppm_ms", *HISTOGRAM_BINS)
+    rows = keyed(table, HISTOGRAMS, columns)
+    return Counter(
+        {(key[0], (key[1:], name)): value for key, row in rows.items() for name, value in zip(columns, row, strict=True)
+         if value}
     )
 
 
@@ -54,7 +66,7 @@ def product(facts: Facts, settings: LedgerSettings, days: Iterable[int] | None =
 def differences(ours: Result, theirs: Result) -> list[str]:
     """Say where the product (ours) differs from the oracle (theirs)."""
     found: list[str] = []
-    for table in ("entries", "pools", "doubts", "demand"):
+    for table in ("entries", "pools", "doubts", "demand", "histograms"):
         mine, other = dict(getattr(ours, table)), dict(getattr(theirs, table))
         unequal = [key for key in sorted({*mine, *other}, key=str) if mine.get(key) != other.get(key)]
         found += [f"{table} {key}: product {mine.get(key)}, oracle {other.get(key)}" for key in unequal]

@@ -95,4 +95,5 @@ def stored_facts(store: Store) -> Facts:
 
 def stored_ledger(store: Store) -> dict[str, pa.Table]:
     """Give the derived tables of a store."""
-    return {name: store.snapshot().rows(name) for name in ("entries", "pools", "doubts", "demand", "daily")}
+    names = ("entries", "pools", "doubts", "demand", "daily", "histograms")
+    return {name: store.snapshot().rows(name) for name in names}

@@ -52,7 +52,7 @@ def merged(results):
     """Put ledgers of different days together; no row may be in two of them."""
     whole = results[0]
     for one in results[1:]:
-        for table in ("entries", "pools", "doubts", "demand"):
+        for table in ("entries", "pools", "doubts", "demand", "histograms"):
             mine, other = getattr(whole, table), getattr(one, table)
             assert not mine.keys() & other.keys()
             mine.update(other)

@@ -30,6 +30,7 @@ from paydown.ledger.columns import NONE, counts, instants, recode, texts
 from paydown.ledger.demand import demand_table
 from paydown.ledger.doubts import Doubts, doubts_table, without_parents
 from paydown.ledger.frame import FOREVER, Frame, Horizons
+from paydown.ledger.histograms import Histograms
 from paydown.ledger.holdings import Holdings, Resolved, gpu_holdings, host_holdings, memory_of, tracked_capacity
 from paydown.ledger.intervals import Bools, Ints, Steps, covered, split_at_buckets, sum_by, union
 from paydown.ledger.inventory import Inventory, inventory, said
@@ -97,6 +98,7 @@ class DayTables:
     pools: pa.Table
     doubts: pa.Table
     demand: pa.Table
+    histograms: pa.Table
     assumed: Sampled
     """What was taken as without samples, so that whole-job figures counted: other days may prove it wrong."""
     inside: dict[tuple[str, str], int]
@@ -124,6 +126,7 @@ class _World:
     codes: dict[str, int]
     """Job codes, labels of samples included."""
     doubts: Doubts
+    histograms: Histograms
     summaries: list[tuple[str, Summary]] = field(default_factory=list)
     runs: list[tuple[str, Runs]] = field(default_factory=list)
     assumed: set[tuple[str, int, str, str]] = field(default_factory=set)
@@ -194,9 +197,10 @@ def _world(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> _World:
     lasting = ends > instants(facts["allocations"], "start", 0)
     real = facts["allocations"].filter(pa.array(lasting))
     waits = waiting(frame, horizons, facts["jobs"], _held_gpus(real, jobs))
+    holders, until = Holders.of(allocs, jobs, inv.labels), horizons.end - frame.origin
     return _World(
-        frame, facts, real, horizons, inv, nodes, jobs, allocs, Holders.of(allocs, jobs, inv.labels), known,
-        figures_of(facts["job_usage"]), waits, Book(), codes, Doubts(horizons.end - frame.origin),
+        frame, facts, real, horizons, inv, nodes, jobs, allocs, holders, known, figures_of(facts["job_usage"]), waits,
+        Book(), codes, Doubts(until), Histograms(frame, inv, allocs, holders, until),
     )  # fmt: skip
 
 
@@ -237,7 +241,7 @@ def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTa
         summaries, _of_others(summaries, world, world.summaries), pools,
         doubts_table(frame, world.inv, world.doubts, world.codes),
         demand_table(frame, world.inv, world.jobs, world.allocs, holdings, hidden, world.waits, world.real),
-        frozenset(world.assumed), _inside(world),
+        world.histograms.table(), frozenset(world.assumed), _inside(world),
     )  # fmt: skip
 
 
@@ -357,7 +361,8 @@ def _post_gpus(world: _World, holdings: dict[str, Holdings], hidden: NodeTime) -
         gpu_cover, memory_cover = gpu_coverage(frame, part)
         gpu_cover = without_parents(frame, inv, gpu_cover, world.doubts)
         memory_cover = without_parents(frame, inv, memory_cover, None)
-        free, found = _post_gpu(world, gpu, gpu_cover, when)
+        free, found, pieces = _post_gpu(world, gpu, gpu_cover, when)
+        world.histograms.add(part, gpu, gpu_cover, pieces)
         pieces = device_pieces(memory, memory_cover, world.allocs.job)
         held, known, _ = _post_tres(world, "gpu_memory", memory, memory_cover, pieces)
         post_dark(world.target("gpu_memory"), held, *known)
@@ -366,8 +371,8 @@ def _post_gpus(world: _World, holdings: dict[str, Holdings], hidden: NodeTime) -
     return pools_table(frame, inv, pools)
 
 
-def _post_gpu(world: _World, gpu: Holdings, cover: Coverage, when: NodeMoments) -> tuple[Loose, Pool]:
-    """Post gpu of some nodes; gives what is measured of no holder, and what of it is pooled."""
+def _post_gpu(world: _World, gpu: Holdings, cover: Coverage, when: NodeMoments) -> tuple[Loose, Pool, Pieces]:
+    """Post gpu of some nodes; gives what is measured of no holder, what of it is pooled, and what counts for whom."""
     frame, inv = world.frame, world.inv
     pieces = device_pieces(gpu, cover, world.allocs.job)
     world.doubts.unheld(frame, cover, pieces.sample, device=True)
@@ -378,7 +383,7 @@ def _post_gpu(world: _World, gpu: Holdings, cover: Coverage, when: NodeMoments) 
     target = world.target("gpu")
     target.post(shares[0], shares[1], kind_code("gpu", "unobserved", "pooled", "none"), shares[2])
     post_dark(target, held, *known, shares)
-    return free, found
+    return free, found, pieces
 
 
 def _post_hosts(world: _World, holdings: dict[str, Holdings], hidden: dict[str, NodeTime]) -> None:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from paydown.ledger.columns import counts
 from paydown.ledger.frame import Frame, halo_for
 from paydown.ledger.settings import LedgerSettings
+from paydown.model.entries import HISTOGRAM_SIGNALS
 from paydown.model.facts import FACTS
 from paydown.model.units import MS_PER_DAY
 from paydown.model.window import Window, from_ms
@@ -73,18 +74,25 @@ class Loader:
         key = (name, day)
         if key not in self._days:
             window = Window(max(day, 0) * MS_PER_DAY, (max(day, 0) + 1) * MS_PER_DAY)
+            columns = [*sample_columns(name, self.settings), *self._extra(name, window)]
             self._days[key] = self.snapshot.rows(
-                name, columns=sample_columns(name, self.settings), clusters=[self.cluster], window=window,
-                dictionaries=True,
-            )  # fmt: skip
+                name, columns=columns, clusters=[self.cluster], window=window, dictionaries=True
+            )
         return self._days[key]
+
+    def _extra(self, name: str, window: Window) -> list[str]:
+        """Give the ratios that only histograms read, where any sample carries them."""
+        read = sample_columns(name, self.settings)
+        extra = [f"{s}_ratio" for s in HISTOGRAM_SIGNALS if f"{s}_ratio" in FACTS[name].names and f"{s}_ratio" not in read]
+        found = self.snapshot.carried(name, extra, clusters=[self.cluster], window=window) if extra else frozenset()
+        return [column for column in extra if column in found]
 
     def _samples(self, name: str, frame: Frame) -> pa.Table:
         before, today, after = (self._day(name, frame.day + offset) for offset in (-1, 0, 1))
         low, high = frame.origin, frame.origin + frame.length
         edge_before = before.filter(pc.greater_equal(before.column("start"), _instant(low)))
         edge_after = after.filter(pc.less(after.column("start"), _instant(high)))
-        return pa.concat_tables([edge_before, today, edge_after])
+        return pa.concat_tables([edge_before, today, edge_after], promote_options="default")
 
     def _events(self, frame: Frame) -> dict[str, pa.Table]:
         bounds = {"low": from_ms(frame.origin), "high": from_ms(frame.origin + frame.length)}

@@ -147,7 +147,7 @@ def _set_aside(snapshot: Snapshot, worked: Worked) -> Worked:
     return Worked(replace(worked.tables, **{name: table.slice(0, 0) for name, table in rows.items()}), files)
 
 
-_ASIDE = ("entries", "daily", "runs", "summaries")
+_ASIDE = ("entries", "daily", "runs", "summaries", "histograms")
 
 
 @dataclass
@@ -344,7 +344,8 @@ class ClusterPosting:
         tables = worked.tables
         phases = self._phases(tables.open, edges, fresh_days)
         rest = inactive_entries(tables.open, phases, self._jobs_of(tables.open))
-        fresh = {name: getattr(tables, name) for name in ("runs", "summaries", "pools", "doubts", "demand")}
+        names = ("runs", "summaries", "pools", "doubts", "demand", "histograms")
+        fresh = {name: getattr(tables, name) for name in names}
         fresh["entries"] = pa.concat_tables([tables.entries.cast(rest.schema), rest])
         fresh["daily"] = pa.concat_tables([tables.daily.cast(DAILY.arrow), daily_table(rest)])
         self._replace(day, fresh, worked.files, total)

@@ -37,7 +37,7 @@ def ledger(
         days: The UTC days (0 is 1970-01-01) to give; default: all that any fact touches.
 
     Returns:
-        The derived tables entries, daily, runs, summaries, pools, doubts and demand.
+        The derived tables entries, daily, runs, summaries, pools, doubts, demand and histograms.
     """
     settings = settings or LedgerSettings()
     complete = {name: facts.get(name, FACTS[name].arrow.empty_table()) for name in READ}
@@ -79,7 +79,7 @@ SUMMARY_SCHEMA = DERIVED["summaries"].arrow.empty_table()
 def _stacked(found: dict[int, DayTables], entries: dict[int, pa.Table]) -> dict[str, pa.Table]:
     tables = {
         name: pa.concat_tables([DERIVED[name].arrow.empty_table(), *(getattr(each, name) for each in found.values())])
-        for name in ("runs", "summaries", "pools", "doubts", "demand")
+        for name in ("runs", "summaries", "pools", "doubts", "demand", "histograms")
     }
     tables["entries"] = pa.concat_tables([DERIVED["entries"].arrow.empty_table(), *entries.values()])
     tables["daily"] = daily_table(tables["entries"])

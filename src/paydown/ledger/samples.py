@@ -82,6 +82,10 @@ class _Columns:
         self._table = table
         self._read: dict[str, npt.NDArray[Any]] = {}
 
+    def has(self, name: str) -> bool:
+        """Tell whether the table has a column and anything in it."""
+        return name in self._table.column_names and self._table.column(name).null_count < self._table.num_rows
+
     def ratio(self, name: str) -> npt.NDArray[np.float64]:
         """Give a column of ratios, -1 for null."""
         if name not in self._read:
@@ -122,6 +126,10 @@ class Samples:
         """Give a column of whole numbers, NONE for null."""
         amounts: Ints = self.columns.amount(name)[self.place]
         return amounts
+
+    def has(self, name: str) -> bool:
+        """Tell whether a measured column was read and any row of the table carries it."""
+        return self.columns.has(name)
 
     def carried(self, name: str, schema: Table) -> Bools:
         """Tell which rows carried a measured column whose figure was not believed."""
@@ -252,6 +260,20 @@ def gpu_coverage(frame: Frame, rows: Samples) -> tuple[Coverage, Coverage]:
     row, start, end = _cover(frame, rows, figure != NONE, carried)
     gpu = Coverage(rows.entity[row], rows.label[row], start, end, figure[row], quiet[row], signal[row], signals)
     return gpu, _amount(frame, rows, "memory_used_mib", GPU_SAMPLES)
+
+
+def coverage_of(
+    frame: Frame, rows: Samples, figure: Ints, carried: Bools, signal: Ints, signals: tuple[str, ...]
+) -> Coverage:
+    """Give the coverage of samples by one figure alone, NONE where they do not carry it (L3.2)."""
+    row, start, end = _cover(frame, rows, figure != NONE, carried)
+    quiet = np.zeros(len(row), dtype=bool)
+    return Coverage(rows.entity[row], rows.label[row], start, end, figure[row], quiet, signal[row], signals)
+
+
+def first_carried(rows: Samples, signals: tuple[str, ...]) -> Ints:
+    """Give which of some signals, in this order, is the first that each row carries, as a code."""
+    return _first_carried({name: rows.ratio(f"{name}_ratio") for name in signals}, signals)[1]
 
 
 def _first_carried(figures: dict[str, Ints], order: tuple[str, ...]) -> tuple[Ints, Ints]:

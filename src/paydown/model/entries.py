@@ -147,6 +147,49 @@ DEMAND = Table(
     sort=("hour", "pool", "partition", "account", "tres"),
 )
 
+HISTOGRAM_SIGNALS = (
+    "gpu_util", "gr_engine_active", "sm_active", "sm_occupancy", "tensor_active", "dram_active", "memory_used",
+)  # fmt: skip
+"""The quantities whose distribution is posted: the ratios of gpu_samples, and memory used over the device's memory."""
+
+HISTOGRAM_EDGES = (0, *range(1, 5), *range(5, 95, 5), *range(95, 101))
+"""The upper edges of the bins in percent: exactly 0, then 1 point wide up to 5 and from 95, else 5 points wide."""
+
+HISTOGRAM_BINS = tuple(f"to_{edge}_ms" for edge in HISTOGRAM_EDGES)
+"""The columns of the bins, in order."""
+
+
+def _bin(below: int | None, edge: int, name: str) -> Column:
+    what = "of exactly 0" if below is None else f"above {below} % and up to {edge} %"
+    return Column(name, "int", f"The time that samples {what} hold.", "ms")
+
+
+HISTOGRAMS = Table(
+    "histograms", "derived", "How the ratios that samples of devices carry are distributed, by hour and holder.",
+    (
+        _CLUSTER, _DAY, _NODE,
+        _text("gpu", "The device."),
+        Column("hour", "instant", "The start of the hour in which the samples begin.", "UTC"),
+        _text("signal", "What was measured.", choices=HISTOGRAM_SIGNALS),
+        Column("counted", "flag", "Whether it is the signal that counts as use for these samples."),
+        _text(
+            "holders", "How many allocations the samples count for when they first do.",
+            choices=("none", "one", "several"),
+        ),
+        _text("job_id", "The holder, where it is one.", null=True),
+        Column("attempt", "int", "The holder's attempt.", null=True),
+        Column("samples", "int", "How many samples.", "samples"),
+        Column("ppm_ms", "int", "The sum of ratio times time held.", "ppm x ms"),
+        *(
+            _bin(below, edge, name)
+            for below, edge, name in zip((None, *HISTOGRAM_EDGES), HISTOGRAM_EDGES, HISTOGRAM_BINS, strict=False)
+        ),
+    ),
+    ("cluster", "day", "node", "gpu", "hour", "signal", "counted", "holders", "job_id", "attempt"),
+    partition=("cluster", "day"), sort=("signal", "node", "gpu", "hour"),
+    row_group=50_000,
+)
+
 POSTED = Table(
     "posted", "derived", "Which days are posted, and how.",
     (
@@ -183,7 +226,7 @@ REJECTS = Table(
     ("cluster", "source", "table", "origin", "line", "reason", "row"), partition=(), sort=("source", "time"),
 )
 
-DERIVED = Registry.of(ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, POSTED).tables
+DERIVED = Registry.of(ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, HISTOGRAMS, POSTED).tables
 """Tables that posting makes from the facts."""
 
 META = Registry.of(DIRTY, REJECTS).tables

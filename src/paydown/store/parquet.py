@@ -97,6 +97,32 @@ def read(
     return pa.concat_tables([typed(each, shape) for each in tables])
 
 
+def carried(uri: str, files: Sequence[DataFile], columns: Sequence[str]) -> frozenset[str]:
+    """Tell which columns have a value in any row of some files; a file that does not say may have one."""
+    wanted, found = list(columns), set[str]()
+    for file in files:
+        met = _metadata(location(uri, file))
+        names = {met.schema.column(i).name: i for i in range(met.num_columns)}
+        for name in [each for each in wanted if each not in found and each in names]:
+            groups = [met.row_group(g).column(names[name]) for g in range(met.num_row_groups)]
+            counts = [None if g.statistics is None else g.num_values - g.statistics.null_count for g in groups]
+            if any(count is None or count > 0 for count in counts):
+                found.add(name)
+    return frozenset(found)
+
+
+def _metadata(place: str) -> pq.FileMetaData:
+    try:
+        with pq.ParquetFile(place) as file:
+            return file.metadata
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(place, error) from error
+
+
+def _unreadable(place: str, error: Exception) -> StoreError:
+    return StoreError(f"cannot read {place}: {error}; `paydown store check` tells what is damaged.")
+
+
 def schema(name: str, columns: Sequence[str], *, dictionaries: bool = False) -> pa.Schema:
     """Give the types of the model for some columns, texts by dictionaries where asked."""
     return pa.schema([_wanted(stored(name).field(each), dictionaries=dictionaries) for each in columns])
@@ -113,7 +139,7 @@ def _read(place: str, columns: list[str], coded: list[str]) -> pa.Table:
         with pq.ParquetFile(place, read_dictionary=coded) as file:
             return file.read(columns=columns).select(columns)
     except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"cannot read {place}: {error}; `paydown store check` tells what is damaged.") from error
+        raise _unreadable(place, error) from error
 
 
 def typed(rows: pa.Table, shape: pa.Schema) -> pa.Table:

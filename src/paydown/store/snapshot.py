@@ -81,6 +81,18 @@ class Snapshot:
         uri = table_path(self.path, table)
         return [delta.location(uri, file) for file in self.data_files(table, clusters=clusters, window=window)]
 
+    def carried(
+        self,
+        table: str,
+        columns: Sequence[str],
+        *,
+        clusters: Collection[str] | None = None,
+        window: Window | None = None,
+    ) -> frozenset[str]:
+        """Tell which columns have a value in any file that `files` gives, from the files' own statistics."""
+        files = self.data_files(table, clusters=clusters, window=window)
+        return parquet.carried(table_path(self.path, table), files, columns)
+
     def rows(
         self,
         table: str,
