@@ -53,8 +53,12 @@ def _histograms(table: pa.Table) -> Counter[tuple[str, tuple[Any, str]]]:
     columns = ("samples", "ppm_ms", *HISTOGRAM_BINS)
     rows = keyed(table, HISTOGRAMS, columns)
     return Counter(
-        {(key[0], (key[1:], name)): value for key, row in rows.items() for name, value in zip(columns, row, strict=True)
-         if value}
+        {
+            (key[0], (key[1:], name)): value
+            for key, row in rows.items()
+            for name, value in zip(columns, row, strict=True)
+            if value
+        }
     )
 
 

@@ -12,6 +12,7 @@ from tests.ledger.brute import TABLES, Result
 from tests.ledger.clusters import CLEAN, Facts, Row, bit, complete
 
 from paydown.ledger.settings import LedgerSettings
+from paydown.model.entries import HISTOGRAM_BINS
 from paydown.model.facts import FACTS
 
 PAGE = Path(__file__).parents[2] / "docs/spec/ledger-examples.md"
@@ -105,8 +106,8 @@ def expect(line: str) -> Expected:
     """Read one line of what the ledger says."""
     pairs, (what, *rest) = words(line)
     where: dict[str, str | None] = {name: None if text == "null" else text for name, text in pairs.items()}
-    if what in {"pools", "doubts", "demand"}:
-        figures = ("used", "inactive", "underused", "samples", "allocated", "waiting")
+    if what in {"pools", "doubts", "demand", "histograms"}:
+        figures = ("used", "inactive", "underused", "samples", "allocated", "waiting", "ppm_ms", *HISTOGRAM_BINS)
         given = {name: str(where.pop(name)) for name in figures if name in where}
         return Expected(what, where, {n: int(t) if n == "samples" else amount(t) for n, t in given.items()}, line)
     category, _, detail = rest[0].partition("/")
@@ -168,7 +169,19 @@ def said(result: Result) -> dict[str, Said]:
         "pools": [(text(pools, key), dict(zip(three, v, strict=True))) for key, v in result.pools.items()],
         "doubts": [(text(doubts, key), {"samples": value}) for key, value in result.doubts.items()],
         "demand": [(text(demand, key), dict(zip(two, v, strict=True))) for key, v in result.demand.items()],
+        "histograms": _histograms(result, text),
     }
+
+
+HISTOGRAM = ("hour", "node", "gpu", "signal", "counted", "holders", "job_id", "attempt")
+
+
+def _histograms(result: Result, text: Any) -> Said:
+    """Give the rows of histograms, with what they do not hold as 0."""
+    rows: dict[Any, dict[str, int]] = {}
+    for (_, (key, column)), value in result.histograms.items():
+        rows.setdefault(key, dict.fromkeys(("samples", "ppm_ms", *HISTOGRAM_BINS), 0))[column] = value
+    return [(text(HISTOGRAM, key), amounts) for key, amounts in rows.items()]
 
 
 def about(expected: list[Expected], table: str, row: dict[str, str | None]) -> bool:

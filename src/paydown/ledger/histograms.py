@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from paydown.ledger.attribution import Pieces, device_pieces
 from paydown.ledger.book import Holders
 from paydown.ledger.columns import NONE
 from paydown.ledger.doubts import without_parents
-from paydown.ledger.frame import Frame
+from paydown.ledger.frame import FOREVER, Frame
 from paydown.ledger.holdings import Holdings
-from paydown.ledger.intervals import Bools, Ints, in_order, starts_of_groups
+from paydown.ledger.intervals import Ints, in_order, starts_of_groups
 from paydown.ledger.inventory import Inventory
 from paydown.ledger.jobs import Allocations, coded_column
 from paydown.ledger.samples import Coverage, Samples, coverage_of, first_carried
@@ -33,36 +35,57 @@ _HOURS = MS_PER_DAY // MS_PER_HOUR
 
 
 @cache
-def bin_of_ppm() -> Ints:
-    """Give the bin of every ratio in ppm, 0 .. 10^6."""
+def bin_of_ppm() -> npt.NDArray[np.uint8]:
+    """Give the bin of every ratio in ppm, 0 .. 10^6: a byte each, so that the table stays in a processor's cache."""
     edges = np.array(HISTOGRAM_EDGES, dtype=np.int64) * (PPM // 100)
-    return np.searchsorted(edges, np.arange(PPM + 1))
+    return np.searchsorted(edges, np.arange(PPM + 1)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of the table as arrays."""
+    """Rows of one signal, as arrays, sorted by (device, hour, holder)."""
 
-    signal: Ints
-    counted: Ints
     device: Ints
     hour: Ints
     holder: Ints
     """NONE: none; SEVERAL: several."""
+    counted: Ints
     sums: Ints
-    """samples, ppm_ms and the bins, a row each."""
+    """samples, ppm_ms and the bins: a column for each row of the table."""
 
-    def merged(self) -> _Rows:
-        """Sum the rows of equal keys, and sort them by key."""
-        keys = (self.signal, self.device, self.hour, self.counted, self.holder)
-        order = in_order(*keys)
-        keys = keys if order is None else tuple(key[order] for key in keys)  # type: ignore[assignment]
-        sums = self.sums if order is None else self.sums[order]
-        first = starts_of_groups(*keys)
-        if len(first) < len(sums):
-            sums = np.add.reduceat(sums, first, axis=0)
-        signal, device, hour, counted, holder = (key[first] for key in keys)
-        return _Rows(signal, counted, device, hour, holder, sums)
+
+class _Groups:
+    """Samples in groups of one device, hour of the day and holder; what begins outside the day is in none."""
+
+    def __init__(self, frame: Frame, cover: Coverage, holder: Ints, until: int) -> None:
+        hour = (cover.start - frame.first) // MS_PER_HOUR
+        self.first = starts_of_groups(cover.entity, hour, holder)
+        device, hours, who = cover.entity[self.first], hour[self.first], holder[self.first] - SEVERAL
+        width = int(who.max(initial=0)) + 1
+        key = np.where((hours >= 0) & (hours < _HOURS), (device * _HOURS + hours) * width + who, FOREVER)
+        key, self.group = np.unique(key, return_inverse=True)
+        self.count = len(key) - bool(len(key) and key[-1] == FOREVER)
+        place, who = np.divmod(key[: self.count], width)
+        self.device, self.hour = np.divmod(place, _HOURS)
+        self.holder = who + SEVERAL
+        self.size = np.diff(np.append(self.first, len(hour)))
+        self.group_of = np.repeat(self.group, self.size)
+        self.length = np.minimum(cover.end, until) - cover.start
+        # Whole numbers far below 2^53: their sums in double are exact.
+        self.weight = self.length.astype(np.float64)
+
+    def rows(self, figure: Ints, *, counted: bool) -> _Rows:
+        """Sum what the samples say."""
+        count, width = self.count, self.count + 1
+        sums = np.empty((2 + _BINS, count), dtype=np.int64)
+        bins = np.multiply(bin_of_ppm()[figure], width, dtype=np.int64) + self.group_of
+        sums[2:] = np.bincount(bins, weights=self.weight, minlength=_BINS * width).reshape(_BINS, width)[:, :count]
+        if len(self.first):
+            for at, values in ((0, self.size), (1, np.add.reduceat(figure * self.length, self.first))):
+                whole = np.zeros(width, dtype=np.int64)
+                np.add.at(whole, self.group, values)
+                sums[at] = whole[:count]
+        return _Rows(self.device, self.hour, self.holder, np.full(count, counted, dtype=np.int64), sums)
 
 
 @dataclass
@@ -75,7 +98,8 @@ class Histograms:
     holders: Holders
     until: int
     """The horizon in the frame: nothing holds time beyond it."""
-    parts: list[_Rows] = field(default_factory=list)
+    parts: dict[str, list[_Rows]] = field(default_factory=lambda: {name: [] for name in HISTOGRAM_SIGNALS})
+    """By signal."""
 
     def add(self, rows: Samples, gpu: Holdings, cover: Coverage, pieces: Pieces) -> None:
         """Add what samples of some nodes carry.
@@ -86,122 +110,142 @@ class Histograms:
             cover: Which time they hold by the signal that counts as use.
             pieces: What of it counts for whom.
         """
-        known = _holder_of(cover, gpu, pieces, self.holders)
-        found = [self._of_signal(rows, gpu, cover, known, name) for name in HISTOGRAM_SIGNALS]
-        parts = [part for several in found for part in several]
-        if parts:
-            names = ("signal", "counted", "device", "hour", "holder", "sums")
-            self.parts.append(_Rows(*(np.concatenate([getattr(p, n) for p in parts]) for n in names)).merged())
+        part = _Part(self, rows, gpu, cover, pieces)
+        for name, rows_of in self.parts.items():
+            rows_of.extend(part.of_signal(name))
 
-    def _of_signal(self, rows: Samples, gpu: Holdings, cover: Coverage, holder: Ints, name: str) -> list[_Rows]:
-        column = "memory_used_mib" if name == MEMORY else f"{name}_ratio"
-        if not rows.has(column):
-            return []
-        order = self.frame.settings.gpu_signals
-        whole = len(cover) == len(rows.entity)
-        if whole and name in order and not bool((cover.signal != order.index(name)).any()):
-            figure = cover.figure
-        else:
-            figure = self._of_memory(rows) if name == MEMORY else rows.ratio(column)
-        if whole and bool((figure != NONE).all()):
-            # The same samples make the same chain: who holds them is known.
-            found = replace(cover, figure=figure)
-        else:
-            found = coverage_of(
-                self.frame, rows, figure, rows.carried(column, GPU_SAMPLES), first_carried(rows, order), order
-            )
-            found = without_parents(self.frame, self.inv, found, None)
-            pieces = device_pieces(gpu, found, self.allocs.job)
-            holder = _holder_of(found, gpu, pieces, self.holders)
-        counted = found.signal == (order.index(name) if name in order else NONE)
-        code = HISTOGRAM_SIGNALS.index(name)
-        return [self._summed(found, holder, chosen, code, counts) for counts, chosen in _apart(counted)]
-
-    def _of_memory(self, rows: Samples) -> Ints:
-        """Give what each sample says is used of its device's memory, in ppm; NONE where either is not known."""
+    def memory_of(self, rows: Samples) -> Ints:
+        """Give the memory of the device of each sample when it begins, NONE where it is not known."""
         inv = self.inv
-        node = inv.device_node[rows.entity]
-        if len(inv.step_node) == len(inv.nodes):
-            sets = inv.set_code[node]
-        else:
-            sets = inv.set_code[inv.step_at(node, np.clip(rows.start, 0, self.frame.length - 1))]
         key, _, memory = inv.sizes
-        used = rows.amount("memory_used_mib")
-        if not len(key):
-            return np.full(len(used), NONE, dtype=np.int64)
-        wanted = sets * max(len(inv.device_names), 1) + rows.entity
-        at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-        size = np.where((key[at] == wanted) & (sets != NONE), memory[at], NONE)
-        ratio = np.minimum(used * PPM // np.maximum(size, 1), PPM)
-        return np.where((used == NONE) | (size <= 0), NONE, ratio)
+        count = max(len(inv.device_names), 1)
 
-    def _summed(self, cover: Coverage, holder: Ints, chosen: Bools | None, signal: int, counts: int) -> _Rows:
-        """Sum samples by (device, hour, holder); those that begin outside the day, or beyond the horizon, not."""
-        frame = self.frame
-        if self.until < frame.last:
-            early = cover.start < self.until
-            chosen = early if chosen is None else chosen & early
-        if chosen is not None:
-            cover, holder = cover.pick(chosen), holder[chosen]
-        hour = (cover.start - frame.first) // MS_PER_HOUR
-        first = starts_of_groups(cover.entity, hour, holder)
-        if not len(first):
-            nothing = np.empty(0, dtype=np.int64)
-            empty = np.empty((0, 2 + _BINS), dtype=np.int64)
-            return _Rows(nothing, nothing, nothing, nothing, nothing, empty)
-        length = np.minimum(cover.end, self.until) - cover.start
-        size = np.diff(np.append(first, len(hour)))
-        group = np.repeat(np.arange(0, len(first) * _BINS, _BINS), size)
-        # Whole numbers far below 2^53: their sums in double are exact.
-        bins = np.bincount(group + bin_of_ppm()[cover.figure], weights=length, minlength=len(first) * _BINS)
-        sums = np.column_stack(
-            [size, np.add.reduceat(cover.figure * length, first), bins.reshape(-1, _BINS).astype(np.int64)]
-        )
-        same = np.full(len(first), signal, dtype=np.int64)
-        found = _Rows(same, same * 0 + counts, cover.entity[first], hour[first], holder[first], sums)
-        today = (found.hour >= 0) & (found.hour < _HOURS)
-        return found if bool(today.all()) else _pick(found, today)
+        def known(sets: Ints, device: Ints) -> Ints:
+            at = np.minimum(np.searchsorted(key, sets * count + device), max(len(key) - 1, 0))
+            there = (sets != NONE) & (np.append(key, NONE)[at] == sets * count + device)
+            return np.where(there, np.append(memory, NONE)[at], NONE)
+
+        if len(inv.step_node) == len(inv.nodes):
+            every = np.arange(len(inv.device_names), dtype=np.int64)
+            return known(inv.set_code[inv.device_node], every)[rows.entity]
+        step = inv.step_at(inv.device_node[rows.entity], np.clip(rows.start, 0, self.frame.length - 1))
+        return known(inv.set_code[step], rows.entity)
 
     def table(self) -> pa.Table:
-        """Give the day's histograms."""
-        parts = [part for part in self.parts if len(part.signal)]
-        if not parts:
-            return HISTOGRAMS.arrow.empty_table()
-        rows = _Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Rows.__dataclass_fields__))
+        """Give the day's histograms, in the order of the table."""
         inv, holders = self.inv, self.holders
-        nothing = np.zeros(len(rows.signal), dtype=np.int64)
-        one = rows.holder >= 0
-        place = np.where(one, rows.holder, len(holders.job))
-        hour = self.frame.origin + self.frame.first + rows.hour * MS_PER_HOUR
+        device, hour, holder, counted, sums, signal = self._everything()
+        nothing = np.zeros(len(device), dtype=np.int64)
+        one = holder >= 0
+        place = np.where(one, holder, len(holders.job))
+        begin = self.frame.origin + self.frame.first + hour * MS_PER_HOUR
         columns = {
             "cluster": coded_column(nothing, [self.frame.cluster]),
             "day": pa.array([date_of(self.frame.day)], pa.date32()).take(pa.array(nothing)),
-            "node": coded_column(inv.device_node[rows.device], inv.nodes),
-            "gpu": coded_column(rows.device, inv.device_names),
-            "hour": pa.array(hour).cast(pa.timestamp("ms", "UTC")),
-            "signal": coded_column(rows.signal, list(HISTOGRAM_SIGNALS)),
-            "counted": pa.array(rows.counted != 0),
-            "holders": coded_column(np.where(one, 1, np.where(rows.holder == SEVERAL, 2, 0)), _HOLDERS),
+            "node": coded_column(inv.device_node[device], inv.nodes),
+            "gpu": coded_column(device, inv.device_names),
+            "hour": pa.array(begin).cast(pa.timestamp("ms", "UTC")),
+            "signal": coded_column(signal, list(HISTOGRAM_SIGNALS)),
+            "counted": pa.array(counted != 0),
+            "holders": coded_column(np.where(one, 1, np.where(holder == SEVERAL, 2, 0)), _HOLDERS),
             "job_id": coded_column(np.append(holders.job, NONE)[place], holders.words),
             "attempt": pa.array(np.append(holders.attempt, 0)[place], mask=~one),
         }
-        sums = dict(zip(("samples", "ppm_ms", *HISTOGRAM_BINS), rows.sums.T, strict=True))
-        columns |= {name: pa.array(np.ascontiguousarray(values)) for name, values in sums.items()}
+        columns |= {name: pa.array(values) for name, values in zip(_SUMS, sums, strict=True)}
         return pa.table({name: columns[name] for name in HISTOGRAMS.names}).cast(HISTOGRAMS.arrow)
+
+    def _everything(self) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
+        """Give (device, hour, holder, counted, sums, signal) of all rows, in the order of the table."""
+        parts = [part for found in self.parts.values() for part in found]
+        sizes = [sum(len(part.device) for part in found) for found in self.parts.values()]
+        signal = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
+        names = ("device", "hour", "holder", "counted")
+        columns = [np.concatenate([_EMPTY, *(getattr(part, name) for part in parts)]) for name in names]
+        sums = np.concatenate([np.empty((len(_SUMS), 0), dtype=np.int64), *(part.sums for part in parts)], axis=1)
+        device, hour, holder, counted = columns
+        key = (signal, self._device_order()[device], hour)
+        order = in_order(*key)
+        if order is None:
+            return device, hour, holder, counted, sums, signal
+        return device[order], hour[order], holder[order], counted[order], sums[:, order], signal[order]
+
+    def _device_order(self) -> Ints:
+        """Give the place of each device by (node, name)."""
+        places = np.empty(len(self.inv.device_names), dtype=np.int64)
+        order = np.lexsort((_alphabetical(self.inv.device_names), self.inv.device_node))
+        places[order] = np.arange(len(order))
+        return places
+
+
+class _Part:
+    """The samples of some nodes."""
+
+    def __init__(self, whole: Histograms, rows: Samples, gpu: Holdings, cover: Coverage, pieces: Pieces) -> None:
+        self.whole, self.rows, self.gpu, self.cover, self.pieces = whole, rows, gpu, cover, pieces
+        self.order = whole.frame.settings.gpu_signals
+        self.every = len(cover) == len(rows.entity)
+        """Whether every sample holds time by the signal that counts as use."""
+
+    @cached_property
+    def groups(self) -> _Groups:
+        """The groups of the samples that hold time by the signal that counts as use."""
+        holder = _holder_of(self.cover, self.gpu, self.pieces, self.whole.holders)
+        return _Groups(self.whole.frame, self.cover, holder, self.whole.until)
+
+    @cached_property
+    def leading(self) -> str:
+        """The signal that counts as use for all of them; empty where it is not one."""
+        return next((name for code, name in enumerate(self.order) if bool((self.cover.signal == code).all())), "")
+
+    def of_signal(self, name: str) -> list[_Rows]:
+        """Give the rows of one signal."""
+        column = "memory_used_mib" if name == MEMORY else f"{name}_ratio"
+        if not self.rows.has(column):
+            return []
+        alike = self.every and bool(self.leading) and self._before_horizon()
+        figure = self.cover.figure if alike and name == self.leading else self._figure(name, column)
+        if alike and bool((figure != NONE).all()):
+            # The same samples make the same chain: who holds them is known.
+            return [self.groups.rows(figure, counted=name == self.leading)]
+        return self._apart(name, column, figure)
+
+    def _before_horizon(self) -> bool:
+        return self.whole.until >= self.whole.frame.last
+
+    def _figure(self, name: str, column: str) -> Ints:
+        if name != MEMORY:
+            return self.rows.ratio(column)
+        used, size = self.rows.amount(column), self.whole.memory_of(self.rows)
+        ratio = np.minimum(used * PPM // np.maximum(size, 1), PPM)
+        known = (used != NONE) & (size > 0)
+        return ratio if bool(known.all()) else np.where(known, ratio, NONE)
+
+    def _apart(self, name: str, column: str, figure: Ints) -> list[_Rows]:
+        """Give the rows of a signal that other samples carry than those that count as use."""
+        whole, frame = self.whole, self.whole.frame
+        carried = self.rows.carried(column, GPU_SAMPLES)
+        cover = coverage_of(frame, self.rows, figure, carried, first_carried(self.rows, self.order), self.order)
+        cover = without_parents(frame, whole.inv, cover, None)
+        holder = _holder_of(cover, self.gpu, device_pieces(self.gpu, cover, whole.allocs.job), whole.holders)
+        counts = cover.signal == (self.order.index(name) if name in self.order else NONE)
+        found = []
+        for counted in (True, False):
+            chosen = (counts == counted) & (cover.start < whole.until)
+            some = cover.pick(chosen)
+            groups = _Groups(frame, some, holder[chosen], whole.until)
+            found.append(groups.rows(some.figure, counted=counted))
+        return found
 
 
 _HOLDERS = ["none", "one", "several"]
+_EMPTY = np.empty(0, dtype=np.int64)
+_SUMS = ("samples", "ppm_ms", *HISTOGRAM_BINS)
 
 
-def _pick(rows: _Rows, chosen: Bools) -> _Rows:
-    return _Rows(*(getattr(rows, name)[chosen] for name in _Rows.__dataclass_fields__))
-
-
-def _apart(counted: Bools) -> list[tuple[int, Bools | None]]:
-    """Give the rows that count as use and those that do not; None chooses all."""
-    if bool(counted.all()):
-        return [(1, None)]
-    return [(1, counted), (0, ~counted)] if bool(counted.any()) else [(0, None)]
+def _alphabetical(names: Sequence[str]) -> Ints:
+    """Give the place of each text among all, in order."""
+    place = {name: at for at, name in enumerate(sorted(set(names)))}
+    return np.array([place[name] for name in names], dtype=np.int64)
 
 
 def _holder_of(cover: Coverage, held: Holdings, pieces: Pieces, holders: Holders) -> Ints:

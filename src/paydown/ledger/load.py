@@ -83,7 +83,9 @@ class Loader:
     def _extra(self, name: str, window: Window) -> list[str]:
         """Give the ratios that only histograms read, where any sample carries them."""
         read = sample_columns(name, self.settings)
-        extra = [f"{s}_ratio" for s in HISTOGRAM_SIGNALS if f"{s}_ratio" in FACTS[name].names and f"{s}_ratio" not in read]
+        extra = [
+            f"{s}_ratio" for s in HISTOGRAM_SIGNALS if f"{s}_ratio" in FACTS[name].names and f"{s}_ratio" not in read
+        ]
         found = self.snapshot.carried(name, extra, clusters=[self.cluster], window=window) if extra else frozenset()
         return [column for column in extra if column in found]
 

@@ -148,8 +148,8 @@ DEMAND = Table(
 )
 
 HISTOGRAM_SIGNALS = (
-    "gpu_util", "gr_engine_active", "sm_active", "sm_occupancy", "tensor_active", "dram_active", "memory_used",
-)  # fmt: skip
+    "dram_active", "gpu_util", "gr_engine_active", "memory_used", "sm_active", "sm_occupancy", "tensor_active",
+)
 """The quantities whose distribution is posted: the ratios of gpu_samples, and memory used over the device's memory."""
 
 HISTOGRAM_EDGES = (0, *range(1, 5), *range(5, 95, 5), *range(95, 101))
