@@ -15,7 +15,7 @@ def sample_of():
     """Give the `sample.py` module of a connector; None where it has none."""
 
     def load(name):
-        path = HERE / name / "sample.py"
+        path = HERE / name.replace("-", "_") / "sample.py"
         if not path.is_file():
             return None
         spec = importlib.util.spec_from_file_location(f"sample_of_{name}", path)

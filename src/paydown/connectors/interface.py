@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from paydown.model.batch import Batch, Reject, Vouch
+from paydown.model.facts import FACTS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Item = Batch | Reject | Vouch
 """One thing that a connector yields, in any order; batches hold at most a few million rows."""
@@ -21,6 +25,16 @@ def no_progress(text: str, share: float | None) -> None:
     """Show nothing: the default progress callback."""
 
 
+def nothing_stored(table: str, cluster: str) -> pa.Table:  # noqa: ARG001 -- as it is called
+    """Give no rows: what is known where there is no store."""
+    return FACTS[table].arrow.empty_table()
+
+
+def nothing_known(cluster: str) -> int | None:  # noqa: ARG001 -- as it is called
+    """Give no instant: the first fact where there is no store."""
+    return None
+
+
 @dataclass(frozen=True)
 class Context:
     """What a connector is given besides its settings."""
@@ -31,6 +45,11 @@ class Context:
     """The IANA time zone in which the source writes local times."""
     progress: Progress = field(default=no_progress)
     """Where to tell how far it is."""
+    stored: Callable[[str, str], pa.Table] = field(default=nothing_stored)
+    """Gives the rows of a fact table (`nodes`) that the store holds of a cluster: for what is known at an instant only
+    and goes on from what was known before. Of a table without clusters (`identities`) it gives all."""
+    first_ms: Callable[[str], int | None] = field(default=nothing_known)
+    """Gives the earliest instant of which the store knows anything of a cluster, in ms since the epoch."""
 
 
 @dataclass(frozen=True)

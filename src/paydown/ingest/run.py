@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from paydown.connectors.interface import Connector, Context, Progress, no_progress
 from paydown.errors import RejectsError
+from paydown.ingest.known import aware
 from paydown.ingest.people import People
 from paydown.ingest.tally import Reach, Rejects, source_rows
 from paydown.ledger.settings import LedgerSettings
@@ -84,7 +85,7 @@ def ingest(  # noqa: PLR0913 -- what an ingest may be told, nearly all of it by 
     """
     with store.write(command=f"ingest {connector.name}") as transaction:
         work = _Ingest(transaction, connector.name)
-        for item in connector.read(settings, context):
+        for item in connector.read(settings, aware(context, transaction.base)):
             work.take(item)
         result = work.finish(clock(), strict=strict)
         transaction.commit()
