@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from paydown.errors import StoreError
-from paydown.store import catalog, delta, engine, layout, lock
+from paydown.errors import StoreError, UsageError
+from paydown.store import catalog, delta, engine, forget, history, layout, lock
 from paydown.store.check import problems
 from paydown.store.compaction import Compacted, compact
 from paydown.store.export import Format, export
@@ -50,6 +50,8 @@ class Store:
             self.marker = layout.migrate(self.path, layout.read(self.path))
             transaction = Transaction(self.snapshot(), lease.check)
             try:
+                if history.pending(self.path) is not None:
+                    history.purge(transaction)
                 yield transaction
             finally:
                 transaction.discard()
@@ -89,6 +91,26 @@ class Store:
             dropped = tx.drop_before(table, before, cluster)
             tx.commit()
         return dropped
+
+    def forget(self, who: str, *, wait_s: float = 0.0) -> forget.Forgotten:
+        """Forget a person, given by name, mail address or person key; docs/store.md says what goes and what stays.
+
+        Where an earlier forgetting was cut short it is brought to its end first, and that is enough where nobody is
+        known by this name any more.
+        """
+        unfinished = history.pending(self.path)
+        with self.write(wait_s=wait_s, command="forget") as tx:
+            try:
+                person = forget.find(tx.base, who)
+            except UsageError:
+                if unfinished is None:
+                    raise
+                return forget.Forgotten(unfinished)
+            history.promise(self.path, person.key)
+            rows = forget.forget(tx, person)
+            tx.commit()
+            files, freed = history.purge(tx)
+        return forget.Forgotten(person.key, len(person.names), person.jobs, rows, files, freed)
 
     def export(
         self,

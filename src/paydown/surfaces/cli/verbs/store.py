@@ -26,6 +26,14 @@ Users stand in it as person keys, and their names in the table identities.
 """
 
 
+_FORGET = """Forget a person: every name, and the names, labels and templates of the person's jobs.
+
+PERSON is a user name, a mail address, a display name or a person key. The key stays in place of the name, and every
+figure is what it was. All former states of the store are removed, so reports that run meanwhile may fail. It cannot be
+undone. What lies outside the store (dumps, exports, backups) is not touched.
+"""
+
+
 @click.pass_context
 def _info(context: click.Context, /, form: str | None, output: str | None) -> None:
     from paydown.surfaces.cli.store_answers import tables
@@ -100,6 +108,18 @@ def _retain(context: click.Context, /, table: str, before: str, cluster: str | N
     _echo(f"{dropped:,} rows of {table} from before {day} dropped.")
 
 
+@click.pass_context
+def _forget(context: click.Context, /, who: str, wait_s: float, *, yes: bool) -> None:
+    from paydown.surfaces.cli.forgetting import confirmed, told
+
+    store = session_of(context).app.store()
+    if yes or confirmed(store, who):
+        for line in told(store.forget(who, wait_s=wait_s), store.path):
+            _echo(line)
+    else:
+        _echo("Nothing was changed.")
+
+
 def _echo(text: str) -> None:
     from paydown.surfaces.values import escaped
 
@@ -161,6 +181,14 @@ COMMAND = click.Group(
                 ["--before"], type=Time(), required=True, help="The first day (UTC) that is kept; 90d: days ago."
             ),
             click.Option(["--cluster"], help="Only of this cluster."),
+            _wait(),
+        ),
+        _verb(
+            "forget",
+            _forget,
+            _FORGET,
+            click.Argument(["who"], metavar="PERSON"),
+            click.Option(["--yes"], is_flag=True, help="Do not ask."),
             _wait(),
         ),
     ],
