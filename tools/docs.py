@@ -208,6 +208,16 @@ def connector_list(_: str) -> Iterator[str]:
     return grid(("source", "what it reads", "what it can support"), rows)
 
 
+def permissions(_: str) -> Iterator[str]:
+    """Make the table of what it takes to dump each source, and what goes missing without it."""
+    rows = (
+        (f"[{name}](connectors/{name}.md): {recipe.title}", recipe.role, recipe.without)
+        for name, connector in connectors().items()
+        for recipe in connector.recipes
+    )
+    return grid(("source", "least privilege", "what goes missing without it"), rows)
+
+
 def report_list(_: str) -> Iterator[str]:
     """Make the table of our own reports."""
     rows = ((f"[{name}](docs/reports/{name}.md)", report.question) for name, report in reports().items())
@@ -276,6 +286,7 @@ BLOCKS: dict[str, Callable[[str], Iterator[str]]] = {
     "connectors": connector_list,
     "exit-codes": exit_codes,
     "output-flags": output_flags,
+    "permissions": permissions,
     "reports": report_list,
     "settings": settings,
     "tables": fact_tables,

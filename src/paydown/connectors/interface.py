@@ -53,6 +53,22 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How a good dump of a source is made, and what it takes: `paydown ingest NAME --print-command` tells it."""
+
+    title: str
+    """What the commands make and with which versions, such as `text, Slurm 17.11 and newer`."""
+    commands: tuple[str, ...]
+    """The lines as they are typed; what the user has to fill in stands in capitals, such as START."""
+    role: str
+    """The least privilege with which they give everything."""
+    without: str
+    """What goes missing without it."""
+    notes: tuple[str, ...] = ()
+    """What else to know, a sentence each: what to put for the capitals, what a version gets wrong."""
+
+
+@dataclass(frozen=True)
 class Connector:
     """A source of facts: a value, made at the end of its module as `CONNECTOR`."""
 
@@ -71,3 +87,5 @@ class Connector:
     """The fact tables that it can fill."""
     read: Callable[[Any, Context], Iterator[Item]]
     """Read everything; raises `InputError` only where nothing can be read at all."""
+    recipes: tuple[Recipe, ...] = ()
+    """How its dumps are made, the best way first; none where there is nothing to dump."""

@@ -14,7 +14,7 @@ from paydown.connectors.clustercockpit.jobs import job_of
 from paydown.connectors.clustercockpit.reading import NAME, Reading, text_of
 from paydown.connectors.clustercockpit.settings import Settings
 from paydown.connectors.clustercockpit.topology import Devices, topology
-from paydown.connectors.interface import Connector, Context, Item
+from paydown.connectors.interface import Connector, Context, Item, Recipe
 from paydown.errors import InputError
 from paydown.model.batch import Vouch
 
@@ -82,6 +82,19 @@ def _clusters(database: sqlite3.Connection, settings: Settings, context: Context
     return wanted
 
 
+RECIPES = (
+    Recipe(
+        title="the job database and the topology of cc-backend",
+        commands=(
+            """sqlite3 var/job.db ".backup 'job.db'\"""",
+            "cp var/job-archive/CLUSTER/cluster.json cluster.json",
+        ),
+        role="read access to cc-backend's folder `var`: the user that runs it, or a member of its group",
+        without="nothing can be read; cc-backend's web pages and API give no whole dump",
+        notes=("put the cluster's name for CLUSTER", "without sqlite3: copy job.db with its -wal and -journal"),
+    ),
+)
+
 CONNECTOR = Connector(
     name=NAME,
     summary="the job database of ClusterCockpit (job.db), with its cluster.json",
@@ -89,4 +102,5 @@ CONNECTOR = Connector(
     supports=("use",),
     tables=("jobs", "allocations", "job_usage"),
     read=read,
+    recipes=RECIPES,
 )

@@ -14,6 +14,7 @@ from paydown.connectors.interface import Connector, Context, Item
 from paydown.connectors.sacct.allocations import allocation_rows
 from paydown.connectors.sacct.jobs import job_rows
 from paydown.connectors.sacct.lines import Dump
+from paydown.connectors.sacct.recipes import RECIPES
 from paydown.connectors.sacct.records import Doubts, Records, read_records
 from paydown.connectors.sacct.settings import SacctSettings
 from paydown.connectors.sacct.texts import column, durations_ms
@@ -116,5 +117,6 @@ CONNECTOR = Connector(
     supports=SUPPORTS,
     tables=("jobs", "allocations", "job_usage"),
     read=read,
+    recipes=RECIPES,
 )
 """The connector."""

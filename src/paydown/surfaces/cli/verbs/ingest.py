@@ -13,7 +13,7 @@ from paydown.surfaces.cli.listing import Listed, listed
 from paydown.surfaces.cli.session import Session, placed, session_of
 
 if TYPE_CHECKING:
-    from paydown.connectors.interface import Connector
+    from paydown.connectors.interface import Connector, Recipe
     from paydown.ingest import Ingested
 
 _HELP = f"""{__doc__}
@@ -44,14 +44,33 @@ def verb_of(connector: Connector) -> click.Command:
     def call(context: click.Context, /, **given: Any) -> None:
         _ingest(connector, given, context)
 
+    shown = [_recipe_option(connector.recipes)] if connector.recipes else []
     summary = connector.summary[:1].upper() + connector.summary[1:]
     return click.Command(
         connector.name,
         callback=call,
         help=f"Ingest {connector.summary.rstrip('.')}.",
         short_help=summary,
-        params=[*parameters_of(connector.settings), *_common_options(set(connector.settings.model_fields))],
+        params=[*parameters_of(connector.settings), *_common_options(set(connector.settings.model_fields)), *shown],
     )
+
+
+def _recipe_option(recipes: tuple[Recipe, ...]) -> click.Option:
+    """Make the flag that tells how a dump is made; it is answered before anything else is asked for."""
+
+    def tell(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 -- click's order
+        if value and not context.resilient_parsing:
+            click.echo("\n\n".join(printed(recipe) for recipe in recipes))
+            context.exit()
+
+    text = "Print the commands that make a good dump, and the least privilege that each needs."
+    return click.Option(["--print-command"], is_flag=True, is_eager=True, expose_value=False, callback=tell, help=text)
+
+
+def printed(recipe: Recipe) -> str:
+    """Write a recipe as lines for a shell: its commands, all else as comments."""
+    about = (f"needs: {recipe.role}", f"without it: {recipe.without}", *recipe.notes)
+    return "\n".join([f"# {recipe.title}", *(f"# * {text}" for text in about), *recipe.commands])
 
 
 def _common_options(taken: set[str]) -> list[click.Parameter]:
