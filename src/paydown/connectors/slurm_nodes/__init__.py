@@ -13,6 +13,7 @@ from paydown.connectors.interface import Connector, Context, Item
 from paydown.connectors.slurm_nodes.cluster import SOURCE, Cluster
 from paydown.connectors.slurm_nodes.json_text import is_json, read_json
 from paydown.connectors.slurm_nodes.node import Dump
+from paydown.connectors.slurm_nodes.recipes import RECIPES
 from paydown.connectors.slurm_nodes.settings import SlurmNodesSettings
 from paydown.connectors.slurm_nodes.text import is_text, read_text
 from paydown.errors import InputError
@@ -150,5 +151,6 @@ CONNECTOR = Connector(
     supports=SUPPORTS,
     tables=("nodes", "devices", "node_states", "node_allocations"),
     read=read,
+    recipes=RECIPES,
 )
 """The connector."""
