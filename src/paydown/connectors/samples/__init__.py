@@ -1,0 +1,60 @@
+"""Telemetry from files: logs of nvidia-smi and DCGM, answers of Prometheus, CSV and Parquet with a map of columns.
+
+docs/connectors/samples.md says what is read of each form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from zoneinfo import ZoneInfo
+
+from paydown.connectors.interface import Connector, Context, Item
+from paydown.connectors.samples.frames import Frame
+from paydown.connectors.samples.mapping import mapped
+from paydown.connectors.samples.opened import opened
+from paydown.connectors.samples.reading import Reading
+from paydown.connectors.samples.settings import SamplesSettings
+from paydown.connectors.samples.settle import Settler
+from paydown.connectors.samples.smi import read_smi
+from paydown.connectors.samples.tables import read_csv, read_parquet
+from paydown.model.batch import Reject
+
+READERS: dict[str, Callable[[Reading], Iterator[Frame | Reject]]] = {
+    "nvidia-smi": read_smi,
+    "csv": read_csv,
+    "parquet": read_parquet,
+}
+"""What reads a file of each form."""
+
+
+def read(settings: SamplesSettings, context: Context) -> Iterator[Item]:
+    """Yield the samples of each file, then what they vouch for."""
+    told = mapped(settings)
+    settler = Settler(settings, context.cluster)
+    doubled = 0
+    for done, name in enumerate(settings.files):
+        context.progress(name, done / len(settings.files))
+        with opened(name, settings) as file:
+            reading = Reading(file, settings, told, ZoneInfo(context.timezone))
+            for found in READERS[file.form](reading):
+                if isinstance(found, Reject):
+                    yield found
+                else:
+                    yield from settler.take(found)
+            doubled += reading.doubled
+    if doubled:
+        settler.notes[f"{doubled:,} times are in an hour that {context.timezone} shows twice: read as the first."] = (
+            None
+        )
+    yield from settler.finish()
+
+
+CONNECTOR = Connector(
+    name="samples",
+    summary="Telemetry from files: nvidia-smi, dcgmi dmon, Prometheus answers, CSV or Parquet with a map.",
+    settings=SamplesSettings,
+    supports=("use",),
+    tables=("gpu_samples", "host_samples"),
+    read=read,
+)
+"""The connector."""

@@ -1,0 +1,98 @@
+"""How long a reading lasts where nothing says it: the median spacing of its device's readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from paydown.connectors.samples.frames import Frame, codes
+from paydown.model.instants import EARLIEST_MS, LATEST_MS, booleans
+from paydown.model.units import MS_PER_SECOND
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+_TIME_BITS = 43
+"""Bits that hold every instant that is believed, in ms."""
+
+_ROUNDED_FROM_MS = 2_000
+"""From this spacing on it is rounded to whole seconds: clocks jitter, and a dump of another day should agree."""
+
+_TENTH_MS = 100
+
+
+class Devices:
+    """Numbers for devices (hosts: for node and label), the same in every batch, and the spacing of each."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, str | None, str | None], int] = {}
+        self._spacing: Ints = np.zeros(0, np.int64)
+
+    def ids(self, frame: Frame) -> Ints:
+        """Number the device of each reading."""
+        node = codes(frame.node, len(frame))
+        other = frame.gpu if frame.gpu is not None else frame.job
+        more = codes(other, len(frame))
+        width = int(more.max(initial=0)) + 1
+        local, at = np.unique(node * width + more, return_inverse=True)
+        first = np.zeros(len(local), np.int64)
+        first[at] = np.arange(len(frame))
+        known = [self._id(frame, other, int(row)) for row in first]
+        self._spacing = np.pad(self._spacing, (0, len(self._ids) - len(self._spacing)))
+        ids: Ints = np.array(known, np.int64)[at]
+        return ids
+
+    def _id(self, frame: Frame, other: object, row: int) -> int:
+        named = None if other is None else other[row].as_py()  # type: ignore[index]
+        return self._ids.setdefault((frame.table, frame.node[row].as_py(), named), len(self._ids))
+
+    def learn(self, frames: Iterable[tuple[Frame, Ints]]) -> None:
+        """Work out the spacing of devices of which it is not known yet."""
+        parts = [keys for frame, ids in frames if (keys := self._keys(frame, ids)) is not None]
+        if not parts:
+            return
+        keys = np.unique(np.concatenate(parts))
+        gaps = np.diff(keys)
+        same = (keys[1:] >> _TIME_BITS) == (keys[:-1] >> _TIME_BITS)
+        # Sorted by device, then gap: the middle of each device's stretch is its median.
+        by_gap = np.sort((keys[1:][same] >> _TIME_BITS << _TIME_BITS) | gaps[same])
+        device, first, count = np.unique(by_gap >> _TIME_BITS, return_index=True, return_counts=True)
+        middle = by_gap[first + (count - 1) // 2] & ((1 << _TIME_BITS) - 1)
+        self._spacing[device] = _rounded(middle)
+
+    def _keys(self, frame: Frame, ids: Ints) -> Ints | None:
+        """Give device and moment of readings as one number, where the spacing is not known yet."""
+        at = frame.at.fill_null(-1).to_numpy(zero_copy_only=False)
+        wanted = (self._spacing[ids] == 0) & (at >= EARLIEST_MS) & (at < LATEST_MS)
+        return (ids[wanted] << _TIME_BITS) | at[wanted] if wanted.any() else None
+
+    def lengths(self, ids: Ints) -> Ints:
+        """Give the spacing of each reading's device in ms; of one that has none, the usual one; 0: there is none."""
+        found = self._spacing[ids]
+        some = self._spacing[self._spacing > 0]
+        usual = int(np.sort(some)[(len(some) - 1) // 2]) if len(some) else 0
+        lengths: Ints = np.where(found > 0, found, usual)
+        return lengths
+
+    def told(self) -> str:
+        """Say which spacings there were, the most frequent first."""
+        spacings, counts = np.unique(self._spacing[self._spacing > 0], return_counts=True)
+        most = np.argsort(-counts, kind="stable")[:3]
+        return ", ".join(f"{spacings[i] / MS_PER_SECOND:g} s ({counts[i]:,} devices)" for i in most)
+
+
+def _rounded(ms: Ints) -> Ints:
+    seconds = (ms + MS_PER_SECOND // 2) // MS_PER_SECOND * MS_PER_SECOND
+    tenths = np.maximum((ms + _TENTH_MS // 2) // _TENTH_MS * _TENTH_MS, 1)
+    rounded: Ints = np.where(ms >= _ROUNDED_FROM_MS, seconds, np.where(ms >= _TENTH_MS, tenths, ms))
+    return rounded
+
+
+def valid(frame: Frame) -> NDArray[np.bool_]:
+    """Say which readings have a moment."""
+    return booleans(pc.is_valid(frame.at))
