@@ -110,7 +110,7 @@ def open_text(path: str) -> Source:
     """Open a delimited file and take its first line."""
     stream = open_bytes(path)
     lines = 0
-    with _readable(path):
+    with readable(path):
         head = stream.read(_HEADER).removeprefix(_BOM)
     while head:
         line, end, head = head.partition(b"\n")
@@ -147,7 +147,7 @@ def read_delimited(
     if not rest.peek():
         return
     counter = _Lines(source.lines + 1, broken)
-    with _readable(source.name):
+    with readable(source.name):
         for batch in _reader(rest, columns, dialect, counter, wanted or columns):
             yield counter.numbered(pa.Table.from_batches([batch]))
         counter.flush()
@@ -265,7 +265,7 @@ class _Rest(io.RawIOBase):
     def peek(self) -> bytes:
         """Give some bytes without taking them; none at the end."""
         if not self.kept:
-            with _readable(self.source.name):
+            with readable(self.source.name):
                 self.kept = self.source.stream.read(1 << 16)
         return self.kept
 
@@ -277,7 +277,7 @@ class _Rest(io.RawIOBase):
         return taken
 
 
-class _readable:  # noqa: N801 -- reads as a statement: with _readable(name)
+class readable:  # noqa: N801 -- reads as a statement: with readable(name)
     """Turn what goes wrong while reading into a sentence."""
 
     def __init__(self, name: str) -> None:

@@ -187,11 +187,8 @@ DCGMI = Exporter(
         _prof("DRAMA", "dram_active_ratio"),
         Measure("FBUSD", "memory_used_mib", "MiB"),
         Measure("POWER", "power_w", "W", slices=False),
-        Measure("TOTEC", "energy_mj", "mJ", "counter", slices=False),
         Measure("PCIRX", "pcie_rx_bytes", "B/s"),
         Measure("PCITX", "pcie_tx_bytes", "B/s"),
-        Measure("NVLRX", "nvlink_bytes", "B/s", part=1),
-        Measure("NVLTX", "nvlink_bytes", "B/s", part=1),
     ),
     ("203", "1001", "1002", "1004", "252", "155"),
 )

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 from paydown.connectors.interface import Connector, Context, Item
 from paydown.connectors.samples.frames import Frame
 from paydown.connectors.samples.mapping import mapped
+from paydown.connectors.samples.monitors import read_dcgmi, read_dmon
 from paydown.connectors.samples.opened import opened
+from paydown.connectors.samples.prometheus import Answers
 from paydown.connectors.samples.reading import Reading
 from paydown.connectors.samples.settings import SamplesSettings
 from paydown.connectors.samples.settle import Settler
@@ -21,6 +23,8 @@ from paydown.model.batch import Reject
 
 READERS: dict[str, Callable[[Reading], Iterator[Frame | Reject]]] = {
     "nvidia-smi": read_smi,
+    "dmon": read_dmon,
+    "dcgmi": read_dcgmi,
     "csv": read_csv,
     "parquet": read_parquet,
 }
@@ -31,22 +35,32 @@ def read(settings: SamplesSettings, context: Context) -> Iterator[Item]:
     """Yield the samples of each file, then what they vouch for."""
     told = mapped(settings)
     settler = Settler(settings, context.cluster)
+    answers = Answers()
     doubled = 0
     for done, name in enumerate(settings.files):
         context.progress(name, done / len(settings.files))
         with opened(name, settings) as file:
             reading = Reading(file, settings, told, ZoneInfo(context.timezone))
-            for found in READERS[file.form](reading):
-                if isinstance(found, Reject):
-                    yield found
-                else:
-                    yield from settler.take(found)
+            if file.form == "prometheus":
+                answers.add(reading)
+                continue
+            yield from _taken(READERS[file.form](reading), settler)
             doubled += reading.doubled
+    yield from _taken(answers.frames(), settler)
+    settler.notes.update(answers.notes)
     if doubled:
         settler.notes[f"{doubled:,} times are in an hour that {context.timezone} shows twice: read as the first."] = (
             None
         )
     yield from settler.finish()
+
+
+def _taken(found: Iterator[Frame | Reject], settler: Settler) -> Iterator[Item]:
+    for each in found:
+        if isinstance(each, Reject):
+            yield each
+        else:
+            yield from settler.take(each)
 
 
 CONNECTOR = Connector(

@@ -48,7 +48,7 @@ def at_and_faults(values: pa.Array, unit: str | None, zone: ZoneInfo, origin: st
     if pa.types.is_timestamp(values.type):
         ms = milliseconds(values)
         return Moments(ms, nowhere) if values.type.tz else local(ms, zone, nowhere)
-    if _is_text(values) and unit is None:
+    if _is_text(values) and unit is None and not _counts(values):
         return moments(_plain(values), zone)
     if unit is None:
         raise InputError(
@@ -71,6 +71,12 @@ def durations(rows: pa.Table, mapped: Mapped, origin: str) -> pa.Array | None:
     ms = pc.round(scaled(found.values, TIMES[source.unit or "ms"]))
     fits = pc.less(pc.abs(ms), float(1 << 53))
     return pc.if_else(fits, ms, None).cast(pa.int64())
+
+
+def _counts(values: pa.Array) -> bool:
+    """Say whether texts are numbers: a date without separators is none that is read."""
+    first = _plain(values).drop_null().slice(0, 1)
+    return bool(pc.any(pc.match_substring_regex(first, r"^ *[0-9]{9,19}([.][0-9]*)? *$"), min_count=0).as_py())
 
 
 def _is_text(values: pa.Array) -> bool:

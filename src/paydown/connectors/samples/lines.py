@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from paydown.model.batch import LINE, Reject
 from paydown.model.delimited import BrokenLine, Dialect, Source, read_delimited
-from paydown.model.instants import booleans
 from paydown.model.rows import KEPT_REJECTS, ROW_TEXT, line_text
 
 if TYPE_CHECKING:
@@ -82,10 +81,10 @@ def table_lines(
             rejects.append(Reject("gpu_samples", source.name, line.line, "broken-line", detail, text))
 
     for rows in read_delimited(source, header, dialect, broken, wanted):
-        yield _without_headers(rows, header)
+        yield _without_headers(rows)
 
 
-def _without_headers(rows: pa.Table, header: list[str]) -> pa.Table:
+def _without_headers(rows: pa.Table) -> pa.Table:
     """Leave out lines that repeat the header: of logs that were appended to."""
     name = rows.column_names[0]
     again = pc.starts_with(pc.ascii_ltrim_whitespace(rows[name]), name)
@@ -109,5 +108,5 @@ def bad_cells(
 
 
 def _shown(cell: pa.Scalar) -> str:
-    raw = cell.cast(pa.binary()).as_py()
+    raw: bytes = cell.cast(pa.binary()).as_py()
     return raw.decode(errors="replace")[: ROW_TEXT // 10].replace("\0", "\\0")

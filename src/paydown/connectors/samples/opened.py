@@ -13,7 +13,7 @@ from pathlib import Path
 
 from paydown.connectors.samples.settings import Form, SamplesSettings
 from paydown.errors import InputError
-from paydown.model.delimited import open_bytes
+from paydown.model.delimited import open_bytes, readable
 from paydown.model.exporters import DCGMI, NVIDIA_SMI, NVIDIA_SMI_DMON
 
 _HEAD = 1 << 16
@@ -58,9 +58,7 @@ def form_of(name: str, path: str, settings: SamplesSettings) -> Form:
         raise InputError(f"{name}: this is UTF-16 (a redirect of PowerShell?): convert it: iconv -f UTF-16 -t UTF-8.")
     text = head.decode(errors="replace").removeprefix("\ufeff").lstrip()
     if text.startswith("<"):
-        raise InputError(
-            f"{name}: this is a web page{_title(text)}, not telemetry: was the address right, and you logged in?"
-        )
+        raise InputError(f"{name}: this is a web page{_title(text)} and no telemetry: was a login asked for?")
     if settings.form is not None:
         return settings.form
     if "\0" in text:
@@ -71,13 +69,8 @@ def form_of(name: str, path: str, settings: SamplesSettings) -> Form:
 def _head(name: str, path: str) -> bytes:
     if Path(path).is_dir():
         raise InputError(f"{name}: this is a folder: name the files in it.")
-    with open_bytes(path) as stream:
-        try:
-            return stream.read(_HEAD)
-        except EOFError as error:
-            raise InputError(f"{name}: the compressed file is cut off: fetch it again.") from error
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error}.") from error
+    with open_bytes(path) as stream, readable(name):
+        return stream.read(_HEAD)
 
 
 def _title(text: str) -> str:
@@ -89,7 +82,7 @@ def _of_text(name: str, text: str, settings: SamplesSettings) -> Form:
     first = text.splitlines()[0]
     if first.startswith(("{", "[")):
         return "prometheus"
-    if first.startswith("NVIDIA-SMI") or first.startswith("Unable to determine"):
+    if first.startswith(("NVIDIA-SMI", "Unable to determine")):
         raise InputError(f"{name}: this is an error of nvidia-smi and no log: {first[:120]}")
     words = first.lstrip("# ").split()
     if words and words[0] == "Entity":
@@ -118,5 +111,5 @@ def _of_table(name: str, first: str, settings: SamplesSettings) -> Form:
     shown = ", ".join(cells[:20])
     raise InputError(
         f"{name}: this is neither {known}, an answer of Prometheus nor Parquet. If it is CSV, say what its columns "
-        f"mean with --map, such as --map start=TIME,node=HOST,gpu=INDEX,gpu_util_ratio=UTIL:percent (it has: {shown[:300]})."
+        f"mean with --map, such as end=TIME,node=HOST,gpu=INDEX,gpu_util_ratio=UTIL:percent (it has: {shown[:300]})."
     )

@@ -55,6 +55,10 @@ class SamplesSettings(BaseModel):
         None, description="How long a sample lasts: `30s`, `500ms`, `1m` (default: each device's median spacing)."
     )
     start: datetime | None = Field(None, description="When a dump without times (dcgmi dmon) was begun.")
+    slices: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Instances of MIG by DCGM's own numbers, as GPU/INSTANCE: `8=0/1` (dcgmi discovery -c lists them).",
+    )
     columns: str | None = Field(
         None, description="The fields of nvidia-smi logs without a header, as in --query-gpu, comma between."
     )

@@ -68,7 +68,7 @@ class Moments:
 
 
 def moments(values: pa.Array, zone: ZoneInfo) -> Moments:
-    """Read times as ISO 8601 or nvidia-smi writes them (`2024/03/04 12:34:56.789`); those without an offset are local."""
+    """Read times as ISO 8601 or nvidia-smi (`2024/03/04 12:34:56.789`) has them; without an offset they are local."""
     text = pc.ascii_trim_whitespace(values)
     if pc.any(pc.match_substring(text, "/"), min_count=0).as_py():
         text = pc.replace_substring(text, "/", "-")

@@ -51,7 +51,9 @@ class Zeros:
         return lost
 
     def _refuse(self, frame: Frame, column: str, code: int, name: str | None) -> NDArray[np.bool_]:
-        zero = booleans(pc.equal(frame.figures[column], 0)) & (codes(frame.model, len(frame)) == code)
+        zero: NDArray[np.bool_] = booleans(pc.equal(frame.figures[column], 0)) & (
+            codes(frame.model, len(frame)) == code
+        )
         if zero.any():
             frame.figures[column] = nulled(frame.figures[column], zero)
             self._refused[frame.origin, frame.table, column, name] += int(zero.sum())
