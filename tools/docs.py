@@ -23,7 +23,7 @@ from paydown import plugins
 from paydown.app import CONNECTOR_PACKAGES
 from paydown.config import Settings
 from paydown.ledger.settings import LedgerSettings
-from paydown.model import entries, facts
+from paydown.model import entries, exporters, facts, measures
 from paydown.surfaces.cli import exit_codes as codes
 from paydown.surfaces.cli import flags, words
 from paydown.surfaces.cli.main import root
@@ -224,6 +224,51 @@ def report_list(_: str) -> Iterator[str]:
     return grid(("report", "the question"), rows)
 
 
+# ---- measurements
+
+
+def measure_list(_: str) -> Iterator[str]:
+    """Make the table of what is read of each exporter and tool."""
+    rows = (
+        (each.name, f"`{measure.name}`", measure.unit, _filled(measure))
+        for each in (*exporters.TOOLS, *exporters.EXPORTERS)
+        for measure in each.measures
+    )
+    return grid(("program", "name there", "unit there", "column"), rows)
+
+
+def _filled(measure: exporters.Measure) -> str:
+    where = "" if measure.table == measures.TABLES[0] or measure.kind == "job" else " of the host"
+    how = {"counter": ", its increase", "job": ", its value", "gauge": ""}[measure.kind]
+    part = ", taken away" if measure.part < 0 else ", a part of the sum" if measure.part else ""
+    return f"`{measure.column}`{where}{how}{part}"
+
+
+def label_list(_: str) -> Iterator[str]:
+    """Make the table of the labels of Prometheus that say of what a series is."""
+    labels = {
+        "node": exporters.NODE_LABELS,
+        "gpu": exporters.GPU_LABELS,
+        "slice of it": (exporters.SLICE_LABEL,),
+        "the device itself": exporters.UUID_LABELS,
+        "model": exporters.MODEL_LABELS,
+        "job": exporters.JOB_LABELS,
+        "cluster": ("cluster",),
+    }
+    return grid(("what", "labels"), ((what, " ".join(f"`{name}`" for name in names)) for what, names in labels.items()))
+
+
+def unit_list(_: str) -> Iterator[str]:
+    """Make the table of the units in which each measured column may be told."""
+    rows: dict[str, list[str]] = {}
+    for table in measures.TABLES:
+        for column in measures.measured_columns(table).values():
+            told = " ".join(f"`{unit}`" for unit in measures.units_of(column))
+            rows.setdefault(told, []).append(f"`{column.name}`")
+    rows[" ".join(f"`{unit}`" for unit in measures.TIMES)] = ["`start`", "`end`", "`duration_ms`"]
+    return grid(("columns", "units"), ((", ".join(dict.fromkeys(names)), told) for told, names in rows.items()))
+
+
 # ---- the command line
 
 
@@ -285,11 +330,14 @@ BLOCKS: dict[str, Callable[[str], Iterator[str]]] = {
     "commands": commands,
     "connectors": connector_list,
     "exit-codes": exit_codes,
+    "labels": label_list,
+    "measures": measure_list,
     "output-flags": output_flags,
     "permissions": permissions,
     "reports": report_list,
     "settings": settings,
     "tables": fact_tables,
+    "units": unit_list,
 }
 """What makes each kind of block."""
 

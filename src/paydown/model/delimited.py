@@ -99,7 +99,7 @@ def _unpacked(raw: Any) -> IO[bytes]:
 
 def read_whole(path: str, most: int) -> bytes:
     """Give all bytes of a file, or of `-` for standard input, unpacked; more than `most` is an `InputError`."""
-    with _readable(path):
+    with readable(path):
         found = open_bytes(path).read(most + 1)
     if len(found) > most:
         raise InputError(f"{path}: is larger than {most >> 20} MiB, unpacked: this is no such dump.")

@@ -64,7 +64,7 @@ def whole_lines(
 
 def _cut(source: Source, rows: pa.Table, header: list[str], dialect: Dialect) -> Reject:
     row = rows.slice(len(rows) - 1).to_pylist()[0]
-    text = line_text([str(row.get(name) or "") for name in header], header, dialect.delimiter)
+    text = line_text([str(row.get(name) or "") for name in header], dialect.delimiter)
     detail = "the last line has no end: it may have been cut in the middle of a figure"
     return Reject("gpu_samples", source.name, row[LINE], "cut-line", detail, text)
 
@@ -77,7 +77,7 @@ def table_lines(
     def broken(line: BrokenLine) -> None:
         if len(rejects) < KEPT_REJECTS or line.line == 0:
             detail = f"the line has {line.cells} cells, not {line.expected}"
-            text = line_text(line.text.split(dialect.delimiter), header, dialect.delimiter)
+            text = line_text(line.text.split(dialect.delimiter), dialect.delimiter)
             rejects.append(Reject("gpu_samples", source.name, line.line, "broken-line", detail, text))
 
     for rows in read_delimited(source, header, dialect, broken, wanted):
