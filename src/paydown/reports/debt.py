@@ -49,7 +49,7 @@ from paydown.reports.parts.cuts import SHARED, Cut, chosen, overlaps
 from paydown.reports.parts.debt_columns import COLUMNS, columns
 from paydown.reports.parts.debt_headline import headline
 from paydown.reports.parts.earlier import Earlier, earlier
-from paydown.reports.parts.filters import GONE, headline_tres, ledger_filters
+from paydown.reports.parts.filters import GONE, OF_HOLDERS, headline_tres, ledger_filters
 from paydown.reports.parts.known import known
 from paydown.reports.parts.lengths import lengths
 from paydown.reports.parts.parameters import LedgerParameters
@@ -107,7 +107,7 @@ def run(snapshot: Snapshot, asked: LedgerParameters) -> Answer:
     beside = known(scope, filters, tres, None if overlaps(cuts) else looked)
     compared = earlier(scope, cuts, filters)
     rows = _rows(scope, cuts, looked, compared)
-    held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
+    held_alone = any(cut.holder for cut in cuts) or bool(OF_HOLDERS & set(filters))
     notes = [*scope.notes, *beside.notes, *compared.notes, *([GONE] * held_alone), *overlaps(cuts)]
     found = answer(
         "debt",
@@ -188,7 +188,7 @@ REPORT = Report(
             "jobs", "Used by attempts that failed (lost) cannot be told from the rest; job name, state, kind are null."
         ),
         Need("node_states", "Capacity that was down is counted as idle."),
-        Need("identities", "Person keys stand in place of names, and teams are null."),
+        Need("identities", "Person keys stand in place of names, and everybody is (unmapped)."),
         Need("sources", "Whether the window before is covered is not known, so no change is given."),
     ),
     run=run,

@@ -20,6 +20,7 @@ paydown jobs --account physics --name 'train*' --sort -gpu_efficiency --format c
 
 ## Caveats
 
+With --team or --department a job belongs, whole, where its user belonged on the UTC day of its start.
 The window of the ledger's hours is widened to the five-minute grid. Allocations that no jobs row explains have a null
 state. What a node says is held and no job explains is in `paydown ledger` under the holder `(unseen)`, not here.
 """

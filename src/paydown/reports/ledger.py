@@ -180,7 +180,7 @@ REPORT = Report(
         Need("gpu_samples", "The use of GPUs is unobserved, unless job_usage has it."),
         Need("host_samples", "The use of CPUs and memory is unobserved, unless job_usage has it."),
         Need("jobs", "Job name, state, kind, QOS and array are null."),
-        Need("identities", "Person keys stand in place of names, and teams are null."),
+        Need("identities", "Person keys stand in place of names, and everybody is (unmapped)."),
     ),
     run=run,
 )

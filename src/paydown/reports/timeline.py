@@ -39,7 +39,7 @@ from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
 from paydown.reports.parts.curve import COLUMNS, Step, buckets, columns, curve, step_of
 from paydown.reports.parts.cuts import CUTS, SHARED, Cut, chosen, overlaps
-from paydown.reports.parts.filters import GONE, headline_tres, ledger_filters
+from paydown.reports.parts.filters import GONE, OF_HOLDERS, headline_tres, ledger_filters
 from paydown.reports.parts.known import known
 from paydown.reports.parts.parameters import LedgerParameters
 from paydown.reports.parts.pictures import FROM_THE_AXIS, UNITS, Curves
@@ -68,7 +68,7 @@ def run(snapshot: Snapshot, asked: TimelineQuestion) -> Answer:
     looked = buckets(scope, cuts, filters, step)
     beside = known(scope, filters, tres, None if overlaps(cuts) else looked)
     rows = curve(scope, cuts, tres, step, looked)
-    held_alone = any(cut.holder for cut in cuts) or bool({"account", "user"} & set(filters))
+    held_alone = any(cut.holder for cut in cuts) or bool(OF_HOLDERS & set(filters))
     notes = [
         *scope.notes,
         *beside.notes,

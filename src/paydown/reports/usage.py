@@ -8,7 +8,8 @@ nothing must be posted. A job counts once for each attempt that held a node.
 One row for each cut. Hours are clipped to the window to the millisecond: a job that runs over its border counts with
 the part inside. `jobs_started` and `jobs_ended` count attempts whose start or end lies in the window. The wait is
 start - submit of the attempts that ended in the window, each counting the same (a plain mean, not weighted by size);
-an attempt without a submit time has no wait.
+an attempt without a submit time has no wait. A team or department is that of the user on the UTC day in which the hour
+lies; `(unmapped)` is who has none on that day, over all clusters.
 
 ## Examples
 
@@ -16,6 +17,8 @@ an attempt without a submit time has no wait.
 paydown usage --from 2024-05-01 --to 2024-06-01
 paydown usage --by account --by partition --from last-month --to this-month
 paydown usage --by month --timezone Europe/Berlin
+paydown usage --by team
+paydown usage --by user --team '(unmapped)'
 ```
 
 ## Caveats
@@ -42,6 +45,7 @@ from paydown.reports.parts.energy import MJ_PER_KWH, energy
 from paydown.reports.parts.filters import filters_of
 from paydown.reports.parts.held import held
 from paydown.reports.parts.joins import joined, selected
+from paydown.reports.parts.members import UNITS, Place, condition
 from paydown.reports.parts.parameters import Parameters
 from paydown.reports.parts.pictures import Bars
 from paydown.reports.parts.scope import Scope, scope_of
@@ -55,8 +59,8 @@ if TYPE_CHECKING:
     from paydown.store.snapshot import Snapshot
 
 BY = (
-    "cluster", "partition", "account", "team", "user", "job_id", "attempt", "array_id", "name", "qos", "kind", "state",
-    "day", "week", "month",
+    "cluster", "partition", "account", "team", "department", "user", "job_id", "attempt", "array_id", "name", "qos",
+    "kind", "state", "day", "week", "month",
 )  # fmt: skip
 """The cuts of this report."""
 
@@ -115,6 +119,9 @@ OWNER = 'j."partition", j.account, j."user"'
 OF_JOB = "LEFT JOIN jobs j ON j.cluster = x.cluster AND j.job_id = x.job_id AND j.attempt = x.attempt"
 NOBODY = 'NULL AS "partition", NULL AS account, NULL AS "user"'
 """Whose a piece is: looked up only where a cut or a filter asks."""
+
+HOLDER = Place("x.cluster", 'j."user"', "c.utc_day", "x.job_id")
+"""Where a piece has whose it is."""
 
 CPU = "CASE WHEN count(node_ms) = 0 THEN 0 ELSE CAST(sum(CAST(cpu_milli AS HUGEINT) * node_ms) AS DOUBLE) END"
 """CPU time held; null where something is held and no CPU figure is known of any of it."""
@@ -186,12 +193,12 @@ def _untracked(rows: pa.Table) -> list[str]:
 
 def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, *, by_job: bool) -> pa.Table:
     statement = Statement()
-    cells = spells(scope, cuts)
+    cells = spells(scope, cuts, days_apart=bool(set(UNITS) & set(filters)))
     statement.tables["cells"] = cells_table(cells)
     statement.tables["energies"] = energy(scope, cells, by_job=by_job)
     named, joins = joined(scope, statement, [cut for cut in cuts if cut.join != "calendar"])
     kept = [
-        statement.one_of(("x." if name == "cluster" else "j.") + quoted(name), values)
+        condition(statement, name, values, "x" if name == "cluster" else "j", HOLDER)
         for name, values in filters.items()
     ]
     text = SQL.format(
@@ -259,7 +266,7 @@ REPORT = Report(
         Need("allocations", "Hours, and which jobs held a node, are null.", required=True),
         Need("jobs", "Counts of jobs, waits, and whose jobs they were are null.", required=True),
         Need("gpu_samples", "Energy is null."),
-        Need("identities", "Person keys stand in place of names, and teams are null."),
+        Need("identities", "Person keys stand in place of names, and everybody is (unmapped)."),
         Need("sources", "Allocations that are still open run to the end of the window."),
     ),
     run=run,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paydown.errors import UsageError
 from paydown.reports.interface import Answer, OutColumn
+from paydown.reports.parts.members import UNITS, UNMAPPED, of_nobody
 from paydown.reports.parts.pictures import Picture
 from paydown.reports.parts.scope import Scope, nearest
 
@@ -59,8 +60,16 @@ def answer(
     """Make the answer of a report on the ledger's grid."""
     shown = shaped(rows, columns, scope)
     known = {**(coverage or {}), "rows": shown.num_rows}
-    said = tuple(dict.fromkeys(notes))
+    said = tuple(dict.fromkeys([*notes, *of_nobody(_unmapped(shown))]))
     return Answer(name, scope.window, tuple(columns), ordered(shown, asked), known, said, pictures=tuple(pictures))
+
+
+def _unmapped(rows: pa.Table) -> list[str]:
+    """Give the units by which rows are cut and of which some holders have none."""
+    import pyarrow.compute as pc
+
+    cut = [unit for unit in UNITS if unit in rows.column_names]
+    return [unit for unit in cut if pc.any(pc.equal(rows[unit], UNMAPPED), min_count=0).as_py()]
 
 
 def table(name: str, scope: Scope, columns: Sequence[OutColumn], rows: pa.Table) -> Answer:

@@ -8,9 +8,10 @@ from typing import Literal
 
 from paydown.errors import UsageError
 from paydown.reports.interface import OutColumn
+from paydown.reports.parts.members import UNMAPPED, shown
 from paydown.reports.parts.scope import nearest
 
-Join = Literal["", "jobs", "nodes", "models", "teams", "calendar"]
+Join = Literal["", "jobs", "nodes", "models", "teams", "departments", "calendar"]
 """What must be joined to a posting before a cut is known (`paydown.reports.parts.joins`)."""
 
 
@@ -59,7 +60,20 @@ _ALL = (
         "nodes",
     ),
     Cut("account", "p.account", "The account that pays.", holder=True),
-    Cut("team", "t.team", "The team of the user on that day, from identities.", "teams", holder=True),
+    Cut(
+        "team",
+        shown("team", "t"),
+        f"The team of the user on that UTC day, from identities; {UNMAPPED} where nobody says it.",
+        "teams",
+        holder=True,
+    ),
+    Cut(
+        "department",
+        shown("department", "d"),
+        f"The department of the user on that UTC day, from identities; {UNMAPPED} where nobody says it.",
+        "departments",
+        holder=True,
+    ),
     Cut("user", 'p."user"', "The user's name; the person key where none is known.", holder=True),
     Cut("job_id", "p.job_id", "The job; (unseen) is what a node says is held and no job explains.", holder=True),
     Cut("attempt", "p.attempt", "The job's attempt, 0 for the first start.", holder=True),

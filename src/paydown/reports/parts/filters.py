@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from paydown.reports.parts.members import UNITS, members
 from paydown.reports.parts.postings import Filters, postings
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
 
 if TYPE_CHECKING:
     from paydown.reports.parts.parameters import LedgerParameters, Parameters, TresName
+
+OF_HOLDERS = frozenset({"account", "user", *UNITS})
+"""The filters of what only holders have."""
 
 GONE = "What nobody holds has no account and no user: with such a filter or cut only what is held is shown."
 
@@ -26,6 +30,10 @@ def filters_of(scope: Scope, asked: Parameters) -> dict[str, Sequence[object]]:
         found["account"] = asked.account
     if scope.users is not None:
         found["user"] = scope.users
+    for unit in UNITS:
+        names: tuple[str, ...] = getattr(asked, unit)
+        if names:
+            found[unit] = (members(scope, unit, names),)
     return found
 
 

@@ -10,14 +10,21 @@ from paydown.model.units import MILLI, MS_PER_HOUR, TRES
 from paydown.reports.interface import OutColumn
 from paydown.reports.parts.balance import INDEBTED
 from paydown.reports.parts.held import held
+from paydown.reports.parts.members import UNITS, Place, condition
 from paydown.reports.parts.postings import Filters, postings
 from paydown.reports.parts.scope import Scope
-from paydown.reports.parts.statement import Statement, quoted
+from paydown.reports.parts.statement import Statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MIB_PER_GIB = 1024
+
+OF_JOB = Place(
+    "e.cluster", 'e."user"',
+    "(DATE '1970-01-01' + CAST(epoch_ms(coalesce(e.start, e.submit)) // 86400000 AS INTEGER))", "e.job_id",
+)  # fmt: skip
+"""Where a job has whose it is: on the day of its start, else of its submission."""
 
 
 def _place() -> str:
@@ -133,13 +140,13 @@ def job_rows(
     """
     statement = statement or Statement()
     kept = [
-        *(statement.one_of(f"e.{quoted(name)}", values) for name, values in filters.items() if name != "node"),
+        *(condition(statement, name, values, "e", OF_JOB) for name, values in filters.items() if name != "node"),
         *_on_nodes(statement, filters),
         *conditions,
     ]
     jobs = filters.get("job_id", ())
     text = SQL.format(
-        postings=postings(statement, scope.window, {**filters, "category": ALLOCATED}),
+        postings=postings(statement, scope.window, {**_of_any_day(filters), "category": ALLOCATED}),
         held=held(scope, statement, jobs),
         start=statement.bind(scope.asked.start_ms),
         end=statement.bind(scope.asked.end_ms),
@@ -148,6 +155,11 @@ def job_rows(
         where=f"WHERE {' AND '.join(kept)}" if kept else "",
     )
     return scope.query(text, statement)
+
+
+def _of_any_day(filters: Filters) -> Filters:
+    """Leave out what depends on the day: a job belongs to one team, that of its start, with all of its hours."""
+    return {name: values for name, values in filters.items() if name not in UNITS}
 
 
 def _on_nodes(statement: Statement, filters: Filters) -> list[str]:

@@ -8,33 +8,11 @@ from zoneinfo import ZoneInfo
 from paydown.model.units import BUCKET_MS, MS_PER_DAY
 from paydown.reports.parts.calendar import calendar
 from paydown.reports.parts.cuts import Cut, Join
+from paydown.reports.parts.members import SPANS, Unit, spans
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement, quoted
 
 UTC_ZONE = ZoneInfo("UTC")
-
-SPANS = """
-{name} AS (
-    SELECT cluster, {key}, {value}, first_day, least(
-        coalesce(last_day, DATE '9999-12-31'),
-        coalesce(lead(first_day) OVER (PARTITION BY cluster, {key} ORDER BY first_day) - 1, DATE '9999-12-31')
-    ) AS last_day
-    FROM (
-        SELECT cluster, {key}, {value},
-            coalesce(DATE '1970-01-01' + CAST(epoch_ms(start) // 86400000 AS INTEGER), DATE '0001-01-01') AS first_day,
-            DATE '1970-01-01' + CAST((epoch_ms("end") - 1) // 86400000 AS INTEGER) AS last_day,
-            row_number() OVER (PARTITION BY cluster, {key}, epoch_ms(start) // 86400000 ORDER BY start DESC) AS place
-        FROM ({source})
-    ) WHERE place = 1
-)"""
-"""Days on which a row holds: of the rows that touch a UTC day the one with the latest start."""
-
-TEAMS = """
-    SELECT c.cluster, i.person, i.team, i.start, i."end" FROM identities i, (SELECT unnest({clusters}) AS cluster) c
-    WHERE i.team IS NOT NULL AND (i.cluster = c.cluster OR (i.cluster IS NULL AND NOT EXISTS (
-        SELECT 1 FROM identities own WHERE own.person = i.person AND own.cluster = c.cluster AND own.team IS NOT NULL
-    )))"""
-"""Teams by cluster and person; what is said for the cluster itself wins over what is said for all."""
 
 NODE_PARTITIONS = """
 node_partitions AS (
@@ -70,11 +48,13 @@ def _models(_scope: Scope, _statement: Statement, _cuts: Iterable[Cut]) -> Part:
     return [_NODE_DAYS, MODELS], f"LEFT JOIN node_models m {_ON_NODE.format(a='m')}"
 
 
-def _teams(scope: Scope, statement: Statement, _cuts: Iterable[Cut]) -> Part:
-    clusters = statement.bind(list(scope.clusters))
-    spans = SPANS.format(name="team_days", key="person", value="team", source=TEAMS.format(clusters=clusters))
-    on = 'ON t.cluster = p.cluster AND t.person = p."user" AND p.day BETWEEN t.first_day AND t.last_day'
-    return [spans], f"LEFT JOIN team_days t {on}"
+def _unit(unit: Unit, alias: str) -> Callable[[Scope, Statement, Iterable[Cut]], Part]:
+    def join(scope: Scope, statement: Statement, _cuts: Iterable[Cut]) -> Part:
+        on = f'ON {alias}.cluster = p.cluster AND {alias}.person = p."user"'
+        between = f"AND p.day BETWEEN {alias}.first_day AND {alias}.last_day"
+        return [spans(unit, scope, statement)], f"LEFT JOIN {unit}_days {alias} {on} {between}"
+
+    return join
 
 
 def _jobs(scope: Scope, statement: Statement, cuts: Iterable[Cut]) -> Part:
@@ -98,7 +78,8 @@ def _calendar(scope: Scope, statement: Statement, cuts: Iterable[Cut]) -> Part:
 
 
 _JOINS: dict[Join, Callable[[Scope, Statement, Iterable[Cut]], Part]] = {
-    "jobs": _jobs, "nodes": _nodes, "models": _models, "teams": _teams, "calendar": _calendar,
+    "jobs": _jobs, "nodes": _nodes, "models": _models, "teams": _unit("team", "t"),
+    "departments": _unit("department", "d"), "calendar": _calendar,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from paydown.ledger.settings import LedgerSettings
 from paydown.model.entries import ALLOCATED, OVERCOMMITTED, UNALLOCATED
 from paydown.model.units import TRES
 from paydown.model.window import date_of
+from paydown.reports.parts.members import UNITS
 from paydown.reports.parts.postings import Filters, postings
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
@@ -99,7 +100,7 @@ def known(scope: Scope, filters: Filters, tres: Sequence[str], cells: pa.Table |
         "observed_share_by_tres": shares,
         "settings": settings,
     }
-    not_whole = bool(set(filters) & {"account", "user", "job_id", "partition"})
+    not_whole = bool(set(filters) & {"account", "user", "job_id", "partition", *UNITS})
     lacking = [] if not_whole else _without_inventory(scope, totals)
     return Known(totals, coverage, (*notes, *_dirty(scope), *lacking, *_dark(totals, asked)))
 

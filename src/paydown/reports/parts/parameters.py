@@ -32,6 +32,10 @@ class Parameters(BaseModel):
     )
     account: tuple[str, ...] = Field((), description="Only what these accounts held.")
     user: tuple[str, ...] = Field((), description="Only what these users held, by name or by person key.")
+    team: tuple[str, ...] = Field((), description="Only what people of these teams held; (unmapped): of no team.")
+    department: tuple[str, ...] = Field(
+        (), description="Only what people of these departments held; (unmapped): of no department."
+    )
     sort: str | None = Field(None, description="The column to sort by; with - before it, the largest first.")
     limit: int | None = Field(None, ge=0, description="How many rows at most; 0 is all.")
     timezone: str = Field("UTC", description="The IANA time zone in which days, weeks and months begin.")

@@ -10,6 +10,7 @@ from datetime import date
 
 from paydown.model.units import MS_PER_DAY
 from paydown.model.window import Window, date_of
+from paydown.reports.parts.members import Place, condition
 from paydown.reports.parts.statement import Statement, quoted
 
 COLUMNS = (
@@ -19,18 +20,21 @@ COLUMNS = (
 """What a posting has whether it comes from `daily` or from `entries`; `bucket_ms` is null of a whole day."""
 
 Filters = Mapping[str, Sequence[object]]
-"""Values that are let through, by column; an empty list lets nothing through."""
+"""Values that are let through, by column; an empty list lets nothing through. Of `team` and `department` the one value
+is a `Members`."""
 
 
 def postings(statement: Statement, window: Window, filters: Filters, *, fine: bool = False) -> str:
     """Give the SQL of the postings in a window on the grid, with `bucket_ms` known throughout where `fine` is asked."""
     whole, edges = parts(window, fine=fine)
-    kept = [_condition(statement, column, values) for column, values in filters.items()]
     selects = []
     if whole is not None:
         days = f"day >= {statement.bind(whole[0])} AND day < {statement.bind(whole[1])}"
-        selects.append(_select("daily", "CAST(NULL AS BIGINT)", [days, *kept]))
-    selects.extend(_select("entries", "epoch_ms(bucket)", [*_within(statement, edge), *kept]) for edge in edges)
+        selects.append(_select("daily", "CAST(NULL AS BIGINT)", [days, *_kept("daily", statement, filters)]))
+    selects.extend(
+        _select("entries", "epoch_ms(bucket)", [*_within(statement, edge), *_kept("entries", statement, filters)])
+        for edge in edges
+    )
     return "\n    UNION ALL\n".join(selects or [_select("daily", "CAST(NULL AS BIGINT)", ["false"])])
 
 
@@ -56,8 +60,9 @@ def _within(statement: Statement, edge: Window) -> list[str]:
     return kept
 
 
-def _condition(statement: Statement, column: str, values: Sequence[object]) -> str:
-    return statement.one_of(quoted(column), values) if values else "false"
+def _kept(table: str, statement: Statement, filters: Filters) -> list[str]:
+    place = Place.of(table)
+    return [condition(statement, column, values, table, place) for column, values in filters.items()]
 
 
 def _select(table: str, bucket: str, conditions: Sequence[str]) -> str:

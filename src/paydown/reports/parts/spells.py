@@ -11,6 +11,7 @@ from paydown.model.units import BUCKET_MS
 from paydown.model.window import EPOCH_DAY, Window, date_of, day_of
 from paydown.reports.parts.calendar import begin, days_between, span
 from paydown.reports.parts.cuts import Cut
+from paydown.reports.parts.members import UNITS
 from paydown.reports.parts.scope import Scope
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ class Spell:
         return date_of(day_of((self.window.start_ms + self.window.end_ms) // 2))
 
 
-def spells(scope: Scope, cuts: Sequence[Cut]) -> list[Spell]:
-    """Cut the window into local days where a cut needs days (those by time, and teams), else leave it whole."""
-    if not any(cut.unit or cut.join == "teams" for cut in cuts):
+def spells(scope: Scope, cuts: Sequence[Cut], *, days_apart: bool = False) -> list[Spell]:
+    """Cut the window into local days where something needs days (cuts by time, teams), else leave it whole."""
+    if not (days_apart or any(cut.unit or cut.name in UNITS for cut in cuts)):
         return [Spell(scope.asked, None, scope.ends_open)]
     days = days_between(scope.asked, scope.zone)
     windows = [_clipped(span(day, "day", scope.zone), scope.asked) for day in days]
