@@ -41,6 +41,7 @@ class Settings(BaseModel):
     )
     timezone: str = Field("UTC", description="The IANA time zone in which times are read and shown.")
     format: Format = Field("table", description="How answers are written where neither --format nor --output says it.")
+    pseudonyms: bool = Field(False, description="Show no name of a user or a job anywhere, as --pseudonyms does.")
     limit: int = Field(20, ge=0, description="How many rows a table shows; 0 is all. Other formats hold all rows.")
     processes: int | None = Field(
         None, ge=1, description="How many processes post the ledger; without it, one for each core of the machine."

@@ -14,6 +14,7 @@ from paydown.errors import StoreError, UsageError
 from paydown.model.facts import FACTS
 from paydown.store import parquet
 from paydown.store.layout import table_path
+from paydown.store.pseudonyms import Pseudonyms
 from paydown.store.tables import table_of
 
 if TYPE_CHECKING:
@@ -32,14 +33,18 @@ def export(
     tables: Collection[str] | None = None,
     clusters: Collection[str] | None = None,
     format: Format = "parquet",  # noqa: A002 (the word that users know)
+    *,
+    pseudonyms: bool = False,
 ) -> dict[str, int]:
     """Write tables (default: every fact) into a folder, and give the rows of each that has any.
 
-    Users stand as person keys, their names in `identities` beside them. Files that are there already are an error.
+    Users stand as person keys, their names in `identities` beside them (with `pseudonyms` nowhere). Files that are
+    there already are an error.
     """
     if format not in {"parquet", "csv"}:
         raise UsageError(f"format {format!r} is not known; formats are parquet and csv.")
     target = Path(folder)
+    hidden = Pseudonyms.of(snapshot) if pseudonyms else None
     counts: dict[str, int] = {}
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -47,17 +52,17 @@ def export(
             place = target / f"{table_of(name).name}.{format}"
             if place.exists():
                 raise StoreError(f"{place} is there already; give an empty folder.")
-            counts[name] = _write(snapshot, name, clusters, place, format)
+            counts[name] = _write(_pieces(snapshot, name, clusters, hidden), place, format)
     except OSError as error:
         raise StoreError(f"cannot write into {target}: {error.strerror or error}.") from error
     return {name: count for name, count in counts.items() if count}
 
 
-def _write(snapshot: Snapshot, name: str, clusters: Collection[str] | None, place: Path, format: Format) -> int:  # noqa: A002
+def _write(pieces: Iterator[pa.Table], place: Path, format: Format) -> int:  # noqa: A002
     writer: pq.ParquetWriter | pc_csv.CSVWriter | None = None
     count = 0
     try:
-        for rows in _pieces(snapshot, name, clusters):
+        for rows in pieces:
             shown = rows if format == "parquet" else _as_text(rows)
             if writer is None:
                 writer = (
@@ -73,7 +78,14 @@ def _write(snapshot: Snapshot, name: str, clusters: Collection[str] | None, plac
     return count
 
 
-def _pieces(snapshot: Snapshot, name: str, clusters: Collection[str] | None) -> Iterator[pa.Table]:
+def _pieces(
+    snapshot: Snapshot, name: str, clusters: Collection[str] | None, hidden: Pseudonyms | None
+) -> Iterator[pa.Table]:
+    for rows in _rows(snapshot, name, clusters):
+        yield rows if hidden is None else hidden.rows(name, rows)
+
+
+def _rows(snapshot: Snapshot, name: str, clusters: Collection[str] | None) -> Iterator[pa.Table]:
     """Give the rows file by file, so that a large table need not fit in memory."""
     table = table_of(name)
     if clusters is not None and "cluster" not in table.partition:

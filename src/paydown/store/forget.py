@@ -154,11 +154,11 @@ def without_names(table: str, rows: pa.Table, mask: Mask) -> pa.Table:
     The name of a quota is looked at where it is an account's, and the words of the ledger are not.
     """
     for name in _columns(table):
-        rows = _changed(rows, name, lambda values, name=name: mask.column(name, values))  # type: ignore[misc]
+        rows = changed(rows, name, lambda values, name=name: mask.column(name, values))  # type: ignore[misc]
     if table == "quotas":
         of_account = pc.equal(rows["scope"], "account")
-        rows = _changed(rows, "name", lambda values: _where(of_account, mask.column("name", values), values))
-    return _changed(rows, "detail", lambda values: rewritten(values, mask.prose)) if table == "rejects" else rows
+        rows = changed(rows, "name", lambda values: _where(of_account, mask.column("name", values), values))
+    return changed(rows, "detail", lambda values: rewritten(values, mask.prose)) if table == "rejects" else rows
 
 
 def _columns(table: str) -> list[str]:
@@ -175,7 +175,7 @@ def _nameless(rows: pa.Table, key: str) -> pa.Table:
     if not pc.any(mine).as_py():
         return rows
     for name in JOB_TEXTS:
-        rows = _changed(rows, name, lambda values: pc.if_else(mine, pa.scalar(None, pa.string()), values))
+        rows = changed(rows, name, lambda values: pc.if_else(mine, pa.scalar(None, pa.string()), values))
     return rows
 
 
@@ -186,7 +186,7 @@ def _starred(rows: pa.Table, person: Person, scratch: str) -> pa.Table:
     for name in ("row", "detail"):
         tables = {"texts": pa.table({"text": rows[name].unique()}), "words": words}
         holding = set(engine.run(sql, (), {}, tables, scratch).column(0).to_pylist())
-        rows = _changed(rows, name, lambda values, held=holding: _hidden(values, held))  # type: ignore[misc]
+        rows = changed(rows, name, lambda values, held=holding: _hidden(values, held))  # type: ignore[misc]
     return rows
 
 
@@ -197,10 +197,10 @@ def _hidden(values: pa.ChunkedArray, held: set[str]) -> pa.ChunkedArray:
 def _numbered(rows: pa.Table, person: Person) -> pa.Table:
     """Put numbers in the place of the person's job names where somebody said something of them."""
     numbers = {name: f"{person.key}/{number}" for number, name in enumerate(sorted(person.job_names))}
-    return _changed(rows, "subject", lambda values: rewritten(values, lambda text: numbers.get(text, text)))
+    return changed(rows, "subject", lambda values: rewritten(values, lambda text: numbers.get(text, text)))
 
 
-def _changed(rows: pa.Table, name: str, change: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:
+def changed(rows: pa.Table, name: str, change: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:
     """Change a column; the very rows come back where it stays as it is."""
     values = rows[name]
     fresh = change(values)

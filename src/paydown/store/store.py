@@ -118,6 +118,11 @@ class Store:
         tables: Collection[str] | None = None,
         clusters: Collection[str] | None = None,
         format: Format = "parquet",  # noqa: A002 (the word that users know)
+        *,
+        pseudonyms: bool = False,
     ) -> dict[str, int]:
-        """Write facts out as a folder that can be ingested; give the rows of each table that has any."""
-        return export(self.snapshot(), folder, tables, clusters, format)
+        """Write facts out as a folder that can be ingested; give the rows of each table that has any.
+
+        With `pseudonyms` no name of a user or a job stands in it.
+        """
+        return export(self.snapshot(), folder, tables, clusters, format, pseudonyms=pseudonyms)

@@ -30,7 +30,7 @@ def _shown(values: pa.ChunkedArray, column: OutColumn, scope: Scope) -> pa.Chunk
 
     if column.role == "instant" and pa.types.is_integer(values.type):
         return values.cast(pa.timestamp("ms", "UTC"))
-    return scope.people.shown(values) if column.name == "user" else values
+    return scope.people.column(column.name, values)
 
 
 def ordered(rows: pa.Table, asked: Parameters) -> pa.Table:

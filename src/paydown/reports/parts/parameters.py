@@ -39,7 +39,9 @@ class Parameters(BaseModel):
     sort: str | None = Field(None, description="The column to sort by; with - before it, the largest first.")
     limit: int | None = Field(None, ge=0, description="How many rows at most; 0 is all.")
     timezone: str = Field("UTC", description="The IANA time zone in which days, weeks and months begin.")
-    pseudonyms: bool = Field(False, description="Show opaque person keys in place of users' names.")
+    pseudonyms: bool = Field(
+        False, description="Show opaque person keys in place of users' names, and numbers in place of jobs' names."
+    )
 
     @model_validator(mode="before")
     @classmethod

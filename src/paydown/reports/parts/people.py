@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from paydown.store.pseudonyms import Pseudonyms
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -25,6 +27,8 @@ class People:
     """The keys of all who bear a name."""
     persons: frozenset[str] = frozenset()
     """The keys of which any name is known."""
+    hidden: Pseudonyms | None = None
+    """What stands in place of names, where none may be shown."""
 
     @staticmethod
     def of(snapshot: Snapshot, clusters: Sequence[str], *, pseudonyms: bool = False) -> People:
@@ -36,7 +40,9 @@ class People:
         for row in rows:
             names.setdefault(row["person"], row["name"])
             keys_of[row["name"]] = (*keys_of.get(row["name"], ()), row["person"])
-        return People({} if pseudonyms else names, keys_of, frozenset(names))
+        if pseudonyms:
+            return People({}, keys_of, frozenset(names), Pseudonyms.of(snapshot))
+        return People(names, keys_of, frozenset(names))
 
     def keys(self, said: Iterable[str]) -> tuple[str, ...]:
         """Translate names to keys; what is no name is taken for a key."""
@@ -45,6 +51,12 @@ class People:
     def strangers(self, said: Iterable[str]) -> list[str]:
         """Give what is neither a known name nor the key of anybody who has one."""
         return [name for name in said if name not in self.keys_of and name not in self.persons]
+
+    def column(self, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Show a column of an answer: users by their names, or nothing by any name."""
+        if name == "user":
+            return self.shown(values)
+        return values if self.hidden is None else self.hidden.column(name, values)
 
     def shown(self, keys: pa.ChunkedArray) -> pa.ChunkedArray:
         """Put names in place of the keys that have one."""

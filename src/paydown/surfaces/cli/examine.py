@@ -94,9 +94,14 @@ def store(opened: Store) -> Iterator[Finding]:
     yield Finding("store", "clusters", "ok" if clusters else "missing", clusters or "none: ingest facts first")
 
 
-def freshness(snapshot: Snapshot, now_ms: int) -> Iterator[Finding]:
+def freshness(snapshot: Snapshot, now_ms: int, *, pseudonyms: bool = False) -> Iterator[Finding]:
     """Look at what each source vouches for, and how long ago that ends."""
-    for row in snapshot.rows("sources", sort=True).to_pylist():
+    rows = snapshot.rows("sources", sort=True)
+    if pseudonyms:
+        from paydown.store.pseudonyms import Pseudonyms
+
+        rows = Pseudonyms.of(snapshot).rows("sources", rows)
+    for row in rows.to_pylist():
         until = f"{instant(row['covers_from'], _UTC)} to {instant(row['covers_to'], _UTC)}"
         told = f"{until} ({_ago(row['covers_to'], now_ms)}): supports {row['supports'].replace(';', ', ') or 'nothing'}"
         yield Finding("freshness", f"{row['cluster']} {row['source']}", "note", told)

@@ -22,6 +22,9 @@ from paydown.surfaces.formats.layout import Layout
 from paydown.surfaces.formats.registry import MACHINE, format_for, put, save, save_bytes
 from paydown.surfaces.values import instant, span
 
+PSEUDONYMS = "pseudonyms"
+"""The parameter of reports that every verb knows as a flag."""
+
 if TYPE_CHECKING:
     from paydown.reports.interface import Answer, Report
     from paydown.store.snapshot import Snapshot
@@ -52,7 +55,7 @@ def verb_of(report: Report) -> click.Command:
 
     return click.Command(
         report.name, callback=call, help=f"{report.question}\n\n{TIME_HELP}", short_help=report.question,
-        params=[*parameters_of(report.parameters), *report_options()],
+        params=[*parameters_of(report.parameters, skip=(PSEUDONYMS,)), *report_options()],
     )  # fmt: skip
 
 
@@ -61,6 +64,8 @@ def _asked(report: Report, given: dict[str, Any], context: click.Context) -> tup
     name = given.get("timezone") or session.app.settings.timezone
     if "timezone" in report.parameters.model_fields:
         given = {**given, "timezone": name}
+    if session.nameless:
+        given = {**given, **_nameless(report)}
     zone = zone_named(name)
     asked = built(report.parameters, given, context, name)
     _in_order(asked.model, zone)
@@ -68,6 +73,13 @@ def _asked(report: Report, given: dict[str, Any], context: click.Context) -> tup
     answer = report.run(snapshot, asked.model)
     notes = [*asked.notes, *_beyond(snapshot, asked, answer.window, zone, session.clock())]
     return replace(answer, notes=(*answer.notes, *notes)), zone
+
+
+def _nameless(report: Report) -> dict[str, bool]:
+    """Ask for an answer without names; a report that cannot promise that is not run."""
+    if PSEUDONYMS not in report.parameters.model_fields:
+        raise UsageError(f"The report {report.name} cannot hide names; ask without --pseudonyms.")
+    return {PSEUDONYMS: True}
 
 
 def _in_order(asked: Any, zone: ZoneInfo) -> None:

@@ -24,6 +24,8 @@ class Session:
     """What `--config` said."""
     quiet: bool = False
     """Whether stderr tells nothing but errors."""
+    pseudonyms: bool | None = None
+    """Whether no name shall be shown; None: as the configuration file says."""
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     """The current instant in ms since the epoch."""
 
@@ -37,6 +39,11 @@ class Session:
         if self.store:
             settings = settings.model_copy(update={"store": self.store})
         return App(settings, self.clock)
+
+    @property
+    def nameless(self) -> bool:
+        """Whether no name of a user or a job may be shown."""
+        return self.app.settings.pseudonyms if self.pseudonyms is None else self.pseudonyms
 
     def tell(self, text: str) -> None:
         """Say something beside the output: on stderr, unless it shall be quiet."""
@@ -55,7 +62,7 @@ def session_of(context: click.Context) -> Session:
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if value not in {None, False} and parameter.name:
+    if value is not None and (value is not False or parameter.name == "pseudonyms") and parameter.name:
         setattr(session_of(context), parameter.name, value)
 
 
@@ -83,7 +90,15 @@ def place_options() -> list[click.Parameter]:
         is_eager=True,
         callback=_keep,
     )
-    return [*options, quiet]
+    pseudonyms = click.Option(
+        ("--pseudonyms/--no-pseudonyms",),
+        default=None,
+        help="Show no name of a user or a job: person keys and numbers stand in their place.",
+        expose_value=False,
+        is_eager=True,
+        callback=_keep,
+    )
+    return [*options, quiet, pseudonyms]
 
 
 def placed(command: click.Command) -> click.Command:

@@ -60,7 +60,7 @@ def tables(info: Info, now_ms: int) -> Answer:
     return Answer("store info", Window(now_ms, now_ms), _TABLES, pa.Table.from_pylist(found, schema), told, notes)
 
 
-def rejects(snapshot: Snapshot, kept: Mapping[str, Sequence[str]], now_ms: int) -> Answer:
+def rejects(snapshot: Snapshot, kept: Mapping[str, Sequence[str]], now_ms: int, *, pseudonyms: bool = False) -> Answer:
     """List what could not be believed; `kept` gives the values that are shown, by column (none: all).
 
     The window holds when they were read; where there are none, it is the moment of asking.
@@ -68,10 +68,14 @@ def rejects(snapshot: Snapshot, kept: Mapping[str, Sequence[str]], now_ms: int) 
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    from paydown.store.pseudonyms import Pseudonyms
+
     rows = snapshot.rows("rejects", sort=True)
     for column, values in kept.items():
         if values:
             rows = rows.filter(pc.is_in(rows[column], pa.array(list(values), pa.string())))
+    if pseudonyms:
+        rows = Pseudonyms.of(snapshot).rows("rejects", rows)
     columns = tuple(_described(column) for column in META["rejects"].columns)
     total = pc.sum(rows["count"]).as_py() or 0
     notes = (f"Rows and fields not believed: {total:,}.",)

@@ -53,7 +53,7 @@ def _demo(context: click.Context, /, folder: str, **given: str | None) -> None:
     place.renew()
     app = replace(session.app, settings=session.app.settings.model_copy(update={"store": str(place.store)}))
     _fill(app, asked.model, session)
-    shown = _shown(app)
+    shown = _shown(app, pseudonyms=session.nameless)
     following = next_steps(place)
     _write_page(shown, place, following)
     _tell(shown, place, following)
@@ -79,14 +79,14 @@ def _fill(app: App, settings: Any, session: Session) -> None:
         )
 
 
-def _shown(app: App) -> Shown:
+def _shown(app: App, *, pseudonyms: bool) -> Shown:
     from paydown.surfaces.cli.demo_page import Shown
 
     snapshot = app.store().snapshot()
 
     def asked(name: str, **given: Any) -> Any:
         report = app.report(name)
-        return report.run(snapshot, report.parameters(**given))
+        return report.run(snapshot, report.parameters(**given, pseudonyms=pseudonyms))
 
     return Shown(
         debt=asked("debt", tres=("gpu", "cpu")),

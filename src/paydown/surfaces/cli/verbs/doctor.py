@@ -53,7 +53,7 @@ def examined(session: Session) -> Iterator[Finding]:
         return
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: examine.store(store),
-        lambda: examine.freshness(store.snapshot(), session.clock()),
+        lambda: examine.freshness(store.snapshot(), session.clock(), pseudonyms=session.nameless),
         lambda: examine.dirty(store.snapshot()),
         lambda: examine.needs(store.snapshot(), session.app),
     )

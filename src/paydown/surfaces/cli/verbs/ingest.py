@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -131,8 +131,19 @@ def tell(done: Ingested, session: Session, *, posted: bool, notes: tuple[str, ..
         click.echo(f"  {table}: {rows:,} rows{_fate(done, table)}")
     click.echo(_rejects(done.rejects))
     click.echo(_days(done, posted=posted))
-    for note in (*done.notes, *notes):
+    for note in _nameless((*done.notes, *notes), session):
         click.echo(f"* {escaped(note)}")
+
+
+def _nameless(notes: tuple[str, ...], session: Session) -> Iterator[str]:
+    """Give the notes, without names where none may be shown."""
+    if not (notes and session.nameless):
+        yield from notes
+        return
+    from paydown.store.pseudonyms import Pseudonyms
+
+    mask = Pseudonyms.of(session.app.store().snapshot()).mask
+    yield from (mask.prose(note) for note in notes)
 
 
 def _fate(done: Ingested, table: str) -> str:

@@ -22,7 +22,8 @@ Readers that opened the store within the grace time go on reading.
 
 _EXPORT = """Write the facts into a folder that `paydown ingest facts` reads.
 
-Users stand in it as person keys, and their names in the table identities.
+Users stand in it as person keys, and their names in the table identities; with --pseudonyms no name of a user or a job
+stands in it.
 """
 
 
@@ -49,7 +50,7 @@ def _rejects(context: click.Context, /, form: str | None, output: str | None, li
     from paydown.surfaces.cli.store_answers import rejects
 
     session = session_of(context)
-    answer = rejects(session.app.store().snapshot(), kept, session.clock())
+    answer = rejects(session.app.store().snapshot(), kept, session.clock(), pseudonyms=session.nameless)
     answer = replace(answer, rows=answer.rows.slice(0, limit)) if limit else answer
     _deliver(answer, form, output, limit, session)
 
@@ -88,9 +89,11 @@ def _compact(context: click.Context, /, grace_hours: int, wait_s: float) -> None
 def _export(
     context: click.Context, /, folder: str, tables: tuple[str, ...], clusters: tuple[str, ...], form: str
 ) -> None:
-    store = session_of(context).app.store()
+    session = session_of(context)
+    store = session.app.store()
     form_: Any = form
-    for table, rows in store.export(folder, tables or None, clusters or None, form_).items():
+    wanted = (tables or None, clusters or None, form_)
+    for table, rows in store.export(folder, *wanted, pseudonyms=session.nameless).items():
         _echo(f"{table}: {rows:,} rows")
     _echo(f"Written to {folder}; `paydown ingest facts {folder}` reads it.")
 
