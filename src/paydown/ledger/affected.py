@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.ledger.columns import instants
+from paydown.ledger.columns import instants, texts
 from paydown.ledger.frame import FOREVER, Horizons
 from paydown.ledger.intervals import Bools, Ints, complement, union
 from paydown.model.units import MS_PER_DAY, MS_PER_HOUR
@@ -78,23 +78,35 @@ def affected(
 
 
 def _days(
-    clusters: Iterable[str], starts: Iterable[int], ends: Iterable[int], need: str,
+    clusters: tuple[Ints, list[str]], starts: Ints, ends: Ints, need: str,
     horizons: Mapping[str, tuple[int | None, int]],
 ) -> set[Cell]:  # fmt: skip
     """Give the days that intervals touch, cut at the horizon; where nobody vouches yet, the day of the start."""
-    cells = set()
-    for cluster, start, end in set(zip(clusters, starts, ends, strict=True)):
-        last = min(end, horizons.get(cluster, (None, start + 1))[1])
-        if last > start:
-            cells |= {(cluster, day, need) for day in range(start // MS_PER_DAY, (last - 1) // MS_PER_DAY + 1)}
+    codes, names = clusters
+    cells: set[Cell] = set()
+    for code, cluster in enumerate(names):
+        start, end = starts[codes == code], ends[codes == code]
+        last = np.minimum(end, horizons[cluster][1] if cluster in horizons else start + 1)
+        start, last = start[last > start], last[last > start]
+        if len(start):
+            cells |= {(cluster, day, need) for day in _touched(start // MS_PER_DAY, (last - 1) // MS_PER_DAY + 1)}
     return cells
+
+
+def _touched(first: Ints, end: Ints) -> list[int]:
+    """Give the days that lie in any of the stretches [first, end): those where more have begun than ended."""
+    low = int(first.min())
+    length = int(end.max()) - low + 1
+    open_ones = np.cumsum(np.bincount(first - low, minlength=length) - np.bincount(end - low, minlength=length))
+    days: list[int] = (low + np.flatnonzero(open_ones)).tolist()
+    return days
 
 
 def _of_samples(spans: pa.Table | None, horizons: Mapping[str, tuple[int | None, int]]) -> set[Cell]:
     if spans is None or not spans.num_rows:
         return set()
     first, last = instants(spans, "first", 0) - REACH_MS, instants(spans, "last", 0) + REACH_MS
-    return _days(spans.column("cluster").to_pylist(), first.tolist(), last.tolist(), "post", horizons)
+    return _days(texts(spans, "cluster"), first, last, "post", horizons)
 
 
 def _ends(rows: pa.Table) -> Ints:
@@ -111,7 +123,7 @@ def _of_intervals(
     moved = first != start
     last = np.where(moved, np.maximum(last, _former_horizon(changed, horizons)), last)
     edge = np.where(last == FOREVER, FOREVER, last + REACH_MS)
-    return _days(changed.column("cluster").to_pylist(), (first - REACH_MS).tolist(), edge.tolist(), "post", horizons)
+    return _days(texts(changed, "cluster"), first - REACH_MS, edge, "post", horizons)
 
 
 def _of_waits(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None) -> set[Cell]:
@@ -123,12 +135,13 @@ def _of_waits(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]],
             AND (req_gpu_milli IS NULL OR req_cpu_milli IS NULL OR req_memory_mib IS NULL)"""
     rows = base.query(sql, tables={"held": changed.select(["cluster", "job_id", "attempt"])})
     start, end = instants(rows, "start", 0), _ends(rows)
-    return _days(rows.column("cluster").to_pylist(), start.tolist(), end.tolist(), "post", horizons)
+    return _days(texts(rows, "cluster"), start, end, "post", horizons)
 
 
 def _former_horizon(rows: pa.Table, horizons: Mapping[str, tuple[int | None, int]]) -> Ints:
-    former = [horizons.get(cluster, (None, 0))[0] or 0 for cluster in rows.column("cluster").to_pylist()]
-    return np.array(former, dtype=np.int64)
+    codes, names = texts(rows, "cluster")
+    former: Ints = np.array([horizons.get(name, (None, 0))[0] or 0 for name in names], dtype=np.int64)[codes]
+    return former
 
 
 def _only_end_moved(changed: pa.Table, before: pa.Table | None) -> Bools:
@@ -154,7 +167,7 @@ def _of_sources(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]
         else:
             spans.append(_everything(cluster, new, base))
         for low, high in spans:
-            cells |= _days([cluster] * len(low), low.tolist(), high.tolist(), "post", horizons)
+            cells |= _days((np.zeros(len(low), np.int64), [cluster]), low, high, "post", horizons)
     return cells
 
 
@@ -210,10 +223,10 @@ def _of_jobs(
         start, end = instants(rows, "start", FOREVER), _ends(rows)
         over = np.minimum(start, end)
         some = wait < over if waits_changed is None else (wait < over) & waits_changed
-        clusters = np.array(rows.column("cluster").to_pylist(), dtype=object)
-        cells |= _days(clusters[some], wait[some].tolist(), over[some].tolist(), "post", horizons)
+        codes, names = texts(rows, "cluster")
+        cells |= _days((codes[some], names), wait[some], over[some], "post", horizons)
         ran = start != FOREVER
-        cells |= _days(clusters[ran], start[ran].tolist(), end[ran].tolist(), "details", horizons)
+        cells |= _days((codes[ran], names), start[ran], end[ran], "details", horizons)
     return cells | _of_new_ends(changed, before, horizons) | _of_earlier_attempts(changed, horizons, base)
 
 
@@ -246,7 +259,8 @@ def _of_new_ends(
         paid = all(row[name] == old[name] for name in ("partition", "account", "start"))
         past = horizons.get(row["cluster"], (None, 0))[0] or 0
         first = min(end, past) - REACH_MS if paid else start
-        cells |= _days([row["cluster"]], [first], [max(end, past) if paid else FOREVER], "post", horizons)
+        until = np.array([max(end, past) if paid else FOREVER], np.int64)
+        cells |= _days((np.zeros(1, np.int64), [row["cluster"]]), np.array([first], np.int64), until, "post", horizons)
     return cells
 
 
@@ -262,7 +276,7 @@ def _of_earlier_attempts(
     )
     rows = base.query(sql, tables={"later": later.select(["cluster", "job_id"])})
     start, end = instants(rows, "start", 0), _ends(rows)
-    return _days(rows.column("cluster").to_pylist(), start.tolist(), end.tolist(), "details", horizons)
+    return _days(texts(rows, "cluster"), start, end, "details", horizons)
 
 
 def _of_usage(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None) -> set[Cell]:
@@ -272,4 +286,4 @@ def _of_usage(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]],
     sql = "SELECT a.cluster, a.start, a.end FROM allocations a SEMI JOIN used USING (cluster, job_id, attempt)"
     rows = base.query(sql, tables={"used": changed.select(["cluster", "job_id", "attempt"])})
     start, end = instants(rows, "start", 0), _ends(rows)
-    return _days(rows.column("cluster").to_pylist(), start.tolist(), end.tolist(), "post", horizons)
+    return _days(texts(rows, "cluster"), start, end, "post", horizons)

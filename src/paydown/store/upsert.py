@@ -42,7 +42,8 @@ class Upserted:
 def upsert(staged: Staged, rows: pa.Table) -> Upserted:
     """Take rows into a table that is not partitioned by day."""
     table = staged.table
-    incoming = conform(table.name, rows)
+    # Many small pieces are much slower to encode and to pick from than one.
+    incoming = conform(table.name, rows).combine_chunks()
     found = stored_rows(staged, candidates(staged, incoming), incoming)
     judged = rules.judge(table, found.rows, incoming)
     changed = incoming.take(pa.array(judged.kept)) if len(judged.kept) < incoming.num_rows else incoming

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -44,19 +45,21 @@ class Amounts:
 def amounts(rows: pa.Table, name: str, gres: str) -> Amounts:
     """Read the TRES of a column, the older GRES column in its place where it says nothing."""
     distinct = said(column(rows, name)).dictionary_encode()
-    found = [parse_tres(text) for text in decoded(distinct.dictionary)]
-    old = by_distinct(said(column(rows, gres)), lambda text: gpu_milli(_gres(text)), pa.int64())
-
-    def spread(values: list[int | None]) -> pa.Array:
-        return pa.array(values, pa.int64()).take(distinct.indices)
-
-    return Amounts(
-        cpu_milli=spread([_times(tres.get("cpu"), MILLI) for tres in found]),
-        memory_mib=spread([_tres_memory(tres.get("mem")) for tres in found]),
-        gpu_milli=pc.coalesce(spread([gpu_milli(tres) for tres in found]), old),
-        nodes=spread([_times(tres.get("node"), 1) for tres in found]),
-        model=pa.array([_model(tres) for tres in found], pa.string()).take(distinct.indices),
+    found = list(zip(*map(_amounts, decoded(distinct.dictionary)), strict=True)) or [()] * 5
+    kinds = (pa.int64(), pa.int64(), pa.int64(), pa.int64(), pa.string())
+    cpu, memory, gpu, nodes, model = (
+        pa.array(values, kind).take(distinct.indices) for values, kind in zip(found, kinds, strict=True)
     )
+    old = by_distinct(said(column(rows, gres)), lambda text: gpu_milli(_gres(text)), pa.int64())
+    return Amounts(cpu, memory, pc.coalesce(gpu, old), nodes, model)
+
+
+@lru_cache(maxsize=65_536)
+def _amounts(text: str) -> tuple[int | None, int | None, int, int | None, str | None]:
+    """Read one text of TRES, in the order of `Amounts`; the same few stand in every piece of a dump."""
+    tres = parse_tres(text)
+    nodes = _times(tres.get("node"), 1)
+    return _times(tres.get("cpu"), MILLI), _tres_memory(tres.get("mem")), gpu_milli(tres), nodes, _model(tres)
 
 
 def _gres(text: str) -> dict[str, str]:

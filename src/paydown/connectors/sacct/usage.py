@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,15 @@ import pyarrow.compute as pc
 
 from paydown.connectors.sacct.jobs import amounts
 from paydown.connectors.sacct.records import Records
-from paydown.connectors.sacct.texts import amounts_of_text, column, durations_ms, floats, member, whole_numbers
+from paydown.connectors.sacct.texts import (
+    amounts_of_text,
+    by_distinct,
+    column,
+    durations_ms,
+    floats,
+    member,
+    whole_numbers,
+)
 from paydown.model.batch import LINE, Batch, Reject
 from paydown.model.instants import booleans
 from paydown.model.slurm import gpu_models, mig_milli, parse_tres
@@ -54,8 +63,8 @@ class Zeros:
 
     shown: set[tuple[str, str, str]] = field(default_factory=set)
     """(cluster, GPU model, signal) that were seen above zero."""
-    waiting: list[tuple[tuple[str, str, str], str, dict[str, object]]] = field(default_factory=list)
-    """Zeros: what they are of, their origin, and their row."""
+    waiting: list[tuple[tuple[str, str, str], Batch]] = field(default_factory=list)
+    """Zeros: what they are of, and their rows."""
     unproven: dict[tuple[str, str], int] = field(default_factory=dict)
     """Zeros that are none, by (cluster, signal)."""
 
@@ -66,14 +75,11 @@ class Zeros:
 
     def settle(self, origin: str) -> Iterator[Batch | Reject]:
         """Give the zeros that are proven by now, and count the others."""
-        proven: dict[str, list[dict[str, object]]] = {}
-        for what, where, row in self.waiting:
+        for what, batch in self.waiting:
             if what in self.shown:
-                proven.setdefault(where, []).append(row)
+                yield batch
             else:
-                self.doubt(what[0], what[2])
-        for where, rows in proven.items():
-            yield Batch("job_usage", pa.Table.from_pylist(rows), where)
+                self.doubt(what[0], what[2], len(batch.rows))
         for (cluster, signal), count in sorted(self.unproven.items()):
             detail = f"zero in {signal} that this source cannot have measured"
             yield Reject("job_usage", origin, None, "unproven-zero", detail, "", count, cluster)
@@ -112,19 +118,23 @@ def _doubt_clusters(records: Records, signal: str, at: NDArray[np.int64], zeros:
 
 def _batch(records: Records, origin: str, signal: str, figures: dict[str, Reals]) -> Iterator[Batch]:
     at = np.flatnonzero(np.logical_or.reduce([np.isfinite(values) for values in figures.values()]))
-    if not len(at):
-        return
+    if len(at):
+        yield _rows(records, origin, signal, {name: values[at] for name, values in figures.items()}, at)
+
+
+def _rows(records: Records, origin: str, signal: str, figures: dict[str, Reals], at: NDArray[np.int64]) -> Batch:
+    """Give a signal's figures of some attempts as rows."""
     take = pa.array(at)
     columns = {
         "cluster": records.cluster.take(take),
         "job_id": records.job.take(take),
         "attempt": pa.array(records.attempt[at]),
         "signal": pa.repeat(signal, len(at)),
-        **{name: pa.array(values[at], from_pandas=True) for name, values in figures.items()},
+        **{name: pa.array(values, from_pandas=True) for name, values in figures.items()},
         "source": pa.repeat("sacct", len(at)),
         LINE: records.rows[LINE].take(take),
     }
-    yield Batch("job_usage", pa.table(columns), origin)
+    return Batch("job_usage", pa.table(columns), origin)
 
 
 def _cpu_ms(records: Records) -> Reals:
@@ -215,31 +225,29 @@ def _weighted(records: Records, share: Reals, length: Reals) -> Reals:
 def _proven(records: Records, origin: str, signal: str, figures: dict[str, Reals], zeros: Zeros) -> Iterator[Batch]:
     """Give figures above zero, and keep zeros back until others prove them; those of MIG slices are none."""
     values = next(iter(figures.values()))
-    models = column(records.rows, "AllocTRES")
-    for at in np.flatnonzero(values == 0).tolist():
-        what = (records.cluster[at].as_py(), _models(models[at].as_py()), signal)
+    kinds, names = _kinds(records)
+    for kind in np.unique(kinds[values == 0]).tolist():
+        what = (*names[kind], signal)
+        at = np.flatnonzero((values == 0) & (kinds == kind))
         if signal == "gpu_util" and any(mig_milli(name) is not None for name in what[1].split(",")):
-            zeros.doubt(what[0], signal)
+            zeros.doubt(what[0], signal, len(at))
         else:
-            zeros.waiting.append((what, origin, _zero(records, at, signal, list(figures))))
+            zeros.waiting.append((what, _rows(records, origin, signal, dict.fromkeys(figures, np.zeros(len(at))), at)))
     above = values > 0
-    shown = pa.table({"cluster": records.cluster, "tres": models}).filter(pa.array(above))
-    for pair in shown.group_by(["cluster", "tres"]).aggregate([]).to_pylist():
-        zeros.shown.add((pair["cluster"], _models(pair["tres"]), signal))
+    zeros.shown |= {(*names[kind], signal) for kind in np.unique(kinds[above]).tolist()}
     yield from _batch(records, origin, signal, {k: np.where(above, v, np.nan) for k, v in figures.items()})
 
 
-def _models(text: str | None) -> str:
-    return ",".join(gpu_models(parse_tres(text or "")))
+def _kinds(records: Records) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
+    """Number what attempts held by (cluster, GPU models), and name the numbers."""
+    clusters = records.cluster.fill_null("").dictionary_encode()
+    models = by_distinct(column(records.rows, "AllocTRES").fill_null(""), _models, pa.string()).dictionary_encode()
+    width = max(len(models.dictionary), 1)
+    names = [(cluster, model) for cluster in clusters.dictionary.to_pylist() for model in models.dictionary.to_pylist()]
+    numbers = (each.indices.to_numpy().astype(np.int64) for each in (clusters, models))
+    return next(numbers) * width + next(numbers), names
 
 
-def _zero(records: Records, at: int, signal: str, names: list[str]) -> dict[str, object]:
-    return {
-        "cluster": records.cluster[at].as_py(),
-        "job_id": records.job[at].as_py(),
-        "attempt": int(records.attempt[at]),
-        "signal": signal,
-        **dict.fromkeys(names, 0.0),
-        "source": "sacct",
-        LINE: records.rows[LINE][at].as_py(),
-    }
+@lru_cache(maxsize=65_536)
+def _models(text: str) -> str:
+    return ",".join(gpu_models(parse_tres(text)))
