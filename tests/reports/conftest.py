@@ -79,7 +79,7 @@ class Book:
     """What a test makes a store of."""
 
     DAY, SOURCE, GPU_HOUR = DAY, SOURCE, GPU_HOUR
-    at, ms, entry, posted = staticmethod(at), staticmethod(ms), staticmethod(entry), staticmethod(posted)
+    at, ms, entry, posted, fill = map(staticmethod, (at, ms, entry, posted, fill))
 
     def __init__(self, folder) -> None:
         self._places = (folder / f"store{number}" for number in count())

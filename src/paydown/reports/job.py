@@ -73,12 +73,13 @@ def run(snapshot: Snapshot, asked: JobQuestion) -> Answer:
     filters: dict[str, Sequence[object]] = {**filters_of(scope, asked), "job_id": (asked.job_id,)}
     if asked.attempt is not None:
         filters["attempt"] = (asked.attempt,)
-    rows = job_rows(scope, filters)
+    figures = job_rows(scope, filters)
+    rows = figures.rows
     if not rows.num_rows:
         raise UsageError(f"There is no job {asked.job_id!r} in this window; paydown jobs lists those there are.")
     attempts = rows.to_pylist()
     life = replace(scope, asked=_life(scope, attempts))
-    beside = known(life, filters, ())
+    beside = known(life, filters, (), unposted=figures.unposted)
     found = answer("job", life, asked, COLUMNS, rows, coverage=beside.coverage, notes=[*scope.notes, *beside.notes])
     more = (
         lines(life, filters),

@@ -23,6 +23,9 @@ paydown jobs --account physics --name 'train*' --sort -gpu_efficiency --format c
 With --team or --department a job belongs, whole, where its user belonged on the UTC day of its start.
 The window of the ledger's hours is widened to the five-minute grid. Allocations that no jobs row explains have a null
 state. What a node says is held and no job explains is in `paydown ledger` under the holder `(unseen)`, not here.
+
+Of a cluster that is not posted and of which accounting alone is known (no inventory, no samples, figures for whole jobs),
+hours and efficiencies are worked out on the spot, as posting would do it: a dump needs no posting to be asked about jobs.
 """
 
 from __future__ import annotations
@@ -62,12 +65,15 @@ def run(snapshot: Snapshot, asked: JobsQuestion) -> Answer:
     filters = filters_of(scope, asked)
     if asked.job_id:
         filters["job_id"] = asked.job_id
-    beside = known(scope, {**filters, **({"node": asked.node} if asked.node else {})}, ())
     if asked.node:
         filters["node"] = asked.node
     statement = Statement()
-    rows = job_rows(scope, filters, _conditions(statement, asked), statement)
-    return answer("jobs", scope, asked, COLUMNS, rows, coverage=beside.coverage, notes=[*scope.notes, *beside.notes])
+    found = job_rows(
+        scope, filters, _conditions(statement, asked), statement, limit=None if asked.sort else asked.limit
+    )
+    beside = known(scope, filters, (), unposted=found.unposted)
+    coverage = {**beside.coverage, "rows": found.total}
+    return answer("jobs", scope, asked, COLUMNS, found.rows, coverage=coverage, notes=[*scope.notes, *beside.notes])
 
 
 def _conditions(statement: Statement, asked: JobsQuestion) -> list[str]:
@@ -90,7 +96,7 @@ REPORT = Report(
             "jobs", "Names, states, requests and waits are null; only holders of allocations are listed.", required=True
         ),
         Need("allocations", "Nodes, GPUs, CPUs and memory held are null."),
-        Need("daily", "Hours, efficiencies and debt are null: no day is posted."),
+        Need("daily", "Hours, efficiencies and debt are null, unless accounting alone is known: no day is posted."),
         Need("entries", "In windows that do not begin and end at midnight UTC, hours and debt are null."),
         Need("gpu_samples", "The efficiency of GPUs is null, unless job_usage has it."),
         Need("host_samples", "The efficiency of CPUs and memory is null, unless job_usage has it."),

@@ -59,7 +59,7 @@ def answer(
 ) -> Answer:
     """Make the answer of a report on the ledger's grid."""
     shown = shaped(rows, columns, scope)
-    known = {**(coverage or {}), "rows": shown.num_rows}
+    known = {"rows": shown.num_rows, **(coverage or {})}
     said = tuple(dict.fromkeys([*notes, *of_nobody(_unmapped(shown))]))
     return Answer(name, scope.window, tuple(columns), ordered(shown, asked), known, said, pictures=tuple(pictures))
 

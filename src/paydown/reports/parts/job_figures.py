@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paydown.model.entries import ALLOCATED, UNSEEN
@@ -14,6 +15,7 @@ from paydown.reports.parts.members import UNITS, Place, condition
 from paydown.reports.parts.postings import Filters, postings
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
+from paydown.reports.parts.unposted import Unposted, unposted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,26 +50,18 @@ def _ledger_sums() -> str:
     return ",\n        ".join(sums)
 
 
-SQL = f"""WITH postings AS (
-{{postings}}
-),
-sums AS (
+POSTED = f"""
     SELECT cluster, job_id, attempt, any_value("user") AS "user", any_value(account) AS account,
         any_value("partition") AS "partition",
         {_ledger_sums()}
-    FROM (SELECT *, {_place()} AS place FROM postings WHERE job_id IS NOT NULL AND job_id <> '{UNSEEN}')
-    GROUP BY cluster, job_id, attempt
-),
-{{held}},
-shapes AS (
-    SELECT cluster, job_id, attempt, count(*) AS nodes, sum(gpu_milli) AS gpu_milli, sum(cpu_milli) AS cpu_milli,
-        sum(memory_mib) AS memory_mib, min(start_ms) AS first_ms, max(end_ms) AS last_ms
     FROM (
-        SELECT cluster, job_id, attempt, node, max(gpu_milli) AS gpu_milli, max(cpu_milli) AS cpu_milli,
-            max(memory_mib) AS memory_mib, min(start_ms) AS start_ms, max(end_ms) AS end_ms
-        FROM held GROUP BY cluster, job_id, attempt, node
-    ) GROUP BY cluster, job_id, attempt
-),
+        SELECT *, {_place()} AS place FROM (
+{{postings}}
+        ) WHERE job_id IS NOT NULL AND job_id <> '{UNSEEN}'
+    ) GROUP BY cluster, job_id, attempt"""
+"""What the ledger says of each attempt in a window, by TRES and category."""
+
+SQL = f"""WITH sums AS ({{sums}}),
 found AS (
     SELECT * FROM jobs
     WHERE (coalesce(epoch_ms(submit), epoch_ms(start)) < {{end}} OR (submit IS NULL AND start IS NULL))
@@ -77,25 +71,46 @@ every AS (
     SELECT coalesce(f.cluster, s.cluster) AS cluster, coalesce(f.job_id, s.job_id) AS job_id,
         coalesce(f.attempt, s.attempt) AS attempt, coalesce(f."user", s."user") AS "user",
         coalesce(f.account, s.account) AS account, coalesce(f."partition", s."partition") AS "partition",
-        f.* EXCLUDE (cluster, job_id, attempt, "user", account, "partition"),
+        f.array_id, f.name, f.qos, f.kind, f.state, f.submit, f.start,
         s.* EXCLUDE (cluster, job_id, attempt, "user", account, "partition")
     FROM found f FULL JOIN sums s ON s.cluster = f.cluster AND s.job_id = f.job_id AND s.attempt = f.attempt
-)
-SELECT e.cluster, e.job_id, e.attempt, e.array_id, e.name, e."user", e.account, e."partition", e.qos, e.kind, e.state,
-    e.submit, coalesce(e.start, make_timestamptz(h.first_ms * 1000)) AS start, e."end", e.exit_code, e.pending_reason,
-    (epoch_ms(e.start) - epoch_ms(e.submit)) / {float(MS_PER_HOUR)} AS wait_hours,
+),
+{{early}}
+ranked AS (
+    SELECT e.* EXCLUDE (array_id, name, qos, kind, state, start), {{figures}}, count(*) OVER () AS total
+    FROM every e {{where}}
+    ORDER BY {{order}} {{limit}}
+),
+{{late}}
+SELECT e.cluster, e.job_id, e.attempt, f.array_id, f.name, e."user", e.account, e."partition", f.qos, f.kind, f.state,
+    f.submit, coalesce(f.start, make_timestamptz(h.first_ms * 1000)) AS start, f."end", f.exit_code, f.pending_reason,
+    (epoch_ms(f.start) - epoch_ms(f.submit)) / {float(MS_PER_HOUR)} AS wait_hours,
     (h.last_ms - h.first_ms) / {float(MS_PER_HOUR)} AS held_hours,
-    e.time_limit_ms / {float(MS_PER_HOUR)} AS time_limit_hours,
-    e.req_nodes, h.nodes,
-    e.req_gpu_milli / {float(MILLI)} AS req_gpus, h.gpu_milli / {float(MILLI)} AS gpus,
-    e.req_cpu_milli / {float(MILLI)} AS req_cpus, h.cpu_milli / {float(MILLI)} AS cpus,
-    e.req_memory_mib / {float(MIB_PER_GIB)} AS req_memory_gib, h.memory_mib / {float(MIB_PER_GIB)} AS memory_gib,
-    e.req_gpu_model,
-    {{figures}}
-FROM every e LEFT JOIN shapes h ON h.cluster = e.cluster AND h.job_id = e.job_id AND h.attempt = e.attempt
-{{where}}
-ORDER BY gpu_debt_hours DESC NULLS LAST, cpu_debt_hours DESC NULLS LAST, e.submit, e.cluster, e.job_id, e.attempt
+    f.time_limit_ms / {float(MS_PER_HOUR)} AS time_limit_hours,
+    f.req_nodes, h.nodes,
+    f.req_gpu_milli / {float(MILLI)} AS req_gpus, h.gpu_milli / {float(MILLI)} AS gpus,
+    f.req_cpu_milli / {float(MILLI)} AS req_cpus, h.cpu_milli / {float(MILLI)} AS cpus,
+    f.req_memory_mib / {float(MIB_PER_GIB)} AS req_memory_gib, h.memory_mib / {float(MIB_PER_GIB)} AS memory_gib,
+    f.req_gpu_model,
+    e.* EXCLUDE (cluster, job_id, attempt, "user", account, "partition", submit)
+FROM ranked e LEFT JOIN found f ON f.cluster = e.cluster AND f.job_id = e.job_id AND f.attempt = e.attempt
+LEFT JOIN shapes h ON h.cluster = e.cluster AND h.job_id = e.job_id AND h.attempt = e.attempt
+ORDER BY {{order}}
 """
+"""Attempts are ranked by few columns first; the others are read of those that are shown."""
+
+SHAPES = """shapes AS (
+    SELECT cluster, job_id, attempt, count(*) AS nodes, sum(gpu_milli) AS gpu_milli, sum(cpu_milli) AS cpu_milli,
+        sum(memory_mib) AS memory_mib, min(start_ms) AS first_ms, max(end_ms) AS last_ms
+    FROM (
+        SELECT cluster, job_id, attempt, node, max(gpu_milli) AS gpu_milli, max(cpu_milli) AS cpu_milli,
+            max(memory_mib) AS memory_mib, min(start_ms) AS start_ms, max(end_ms) AS end_ms
+        FROM held GROUP BY cluster, job_id, attempt, node
+    ) GROUP BY cluster, job_id, attempt
+)"""
+
+_ORDER = "gpu_debt_hours DESC NULLS LAST, cpu_debt_hours DESC NULLS LAST, e.submit, e.cluster, e.job_id, e.attempt"
+_RANKED = "SELECT job_id FROM ranked"
 
 
 def _figures() -> str:
@@ -131,12 +146,29 @@ def _owed(tres: str) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class JobRows:
+    """Rows of jobs, the largest debt first."""
+
+    rows: pa.Table
+    """As many as were asked for."""
+    total: int
+    """How many there are."""
+    unposted: Unposted | None
+    """What was worked out of clusters that are not posted."""
+
+
 def job_rows(
-    scope: Scope, filters: Filters, conditions: Sequence[str] = (), statement: Statement | None = None
-) -> pa.Table:
+    scope: Scope,
+    filters: Filters,
+    conditions: Sequence[str] = (),
+    statement: Statement | None = None,
+    limit: int | None = None,
+) -> JobRows:
     """Give a row for each attempt that waited, ran or held something in the window, the largest debt first.
 
-    `conditions` are further SQL over a row `e` of `jobs`, with their values bound in `statement`.
+    `conditions` are further SQL over a row `e` of `jobs`, with their values bound in `statement`; with `limit` the
+    first so many rows alone are made.
     """
     statement = statement or Statement()
     kept = [
@@ -145,16 +177,28 @@ def job_rows(
         *conditions,
     ]
     jobs = filters.get("job_id", ())
+    others = unposted(scope, filters)
+    sums = [POSTED.format(postings=postings(statement, scope.window, {**_of_any_day(filters), "category": ALLOCATED}))]
+    if others:
+        statement.tables["worked_out"] = others.sums
+        sums.append("SELECT * FROM worked_out")
+    early = "node" in filters or not limit
+    shapes = f"{held(scope, statement, jobs, '' if early else _RANKED)},\n{SHAPES}"
     text = SQL.format(
-        postings=postings(statement, scope.window, {**_of_any_day(filters), "category": ALLOCATED}),
-        held=held(scope, statement, jobs),
+        sums="\n    UNION ALL BY NAME ".join(sums),
+        early=f"{shapes}," if early else "",
+        late="" if early else shapes,
         start=statement.bind(scope.asked.start_ms),
         end=statement.bind(scope.asked.end_ms),
         some=f"AND {statement.one_of('job_id', jobs)}" if jobs else "",
         figures=_figures(),
         where=f"WHERE {' AND '.join(kept)}" if kept else "",
+        order=_ORDER,
+        limit=f"LIMIT {limit}" if limit else "",
     )
-    return scope.query(text, statement)
+    rows = scope.query(text, statement)
+    total = rows.column("total")[0].as_py() if rows.num_rows else 0
+    return JobRows(rows, total, others)
 
 
 def _of_any_day(filters: Filters) -> Filters:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from paydown.ledger.settings import LedgerSettings
@@ -18,6 +18,8 @@ from paydown.reports.parts.statement import Statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from paydown.reports.parts.unposted import Unposted
 
 _OUTSIDE = "outside the nodes and times for which inventory (table nodes) and accounting both vouch"
 
@@ -84,17 +86,27 @@ class Known:
     """Sentences that must stand beside the figures."""
 
 
-def known(scope: Scope, filters: Filters, tres: Sequence[str], cells: pa.Table | None = None) -> Known:
+def known(
+    scope: Scope,
+    filters: Filters,
+    tres: Sequence[str],
+    cells: pa.Table | None = None,
+    unposted: Unposted | None = None,
+) -> Known:
     """Give what stands beside an answer about some TRES (none: all that are found; the first one leads).
 
-    `cells` are sums of the same postings that the report has made already; without them the ledger is read.
+    `cells` are sums of the same postings that the report has made already; without them the ledger is read, and what
+    was worked out of `unposted` clusters is added.
     """
     if scope.known is None:
         return Known(coverage={"observed_share": None})
-    totals = _totals(scope, {**filters, "tres": tres} if tres else filters, cells)
+    totals = _totals(scope, {**filters, "tres": tres} if tres else filters, cells, unposted)
     asked = tres or tuple(name for name in TRES if name in totals)
     shares = {name: totals[name].observed_share if name in totals else None for name in asked}
-    settings, notes = _settings(scope)
+    posted = replace(
+        scope, clusters=tuple(name for name in scope.clusters if not unposted or name not in unposted.names)
+    )
+    settings, notes = _settings(posted)
     coverage = {
         "observed_share": shares[asked[0]] if asked else None,
         "observed_share_by_tres": shares,
@@ -102,12 +114,18 @@ def known(scope: Scope, filters: Filters, tres: Sequence[str], cells: pa.Table |
     }
     not_whole = bool(set(filters) & {"account", "user", "job_id", "partition", *UNITS})
     lacking = [] if not_whole else _without_inventory(scope, totals)
-    return Known(totals, coverage, (*notes, *_dirty(scope), *lacking, *_dark(totals, asked)))
+    notes += [unposted.note] if unposted else []
+    return Known(totals, coverage, (*notes, *_dirty(posted), *lacking, *_dark(totals, asked)))
 
 
-def _totals(scope: Scope, filters: Filters, cells: pa.Table | None) -> dict[str, Totals]:
+def _totals(
+    scope: Scope, filters: Filters, cells: pa.Table | None, unposted: Unposted | None = None
+) -> dict[str, Totals]:
     statement = Statement(tables={} if cells is None else {"cells": cells})
     given = "" if cells is not None else f"WITH cells AS (\n{postings(statement, scope.window, filters)}\n)"
+    if unposted:
+        statement.tables["worked_out"] = unposted.totals
+        given = f"{given[:-1]}    UNION ALL BY NAME SELECT * FROM worked_out\n)"
     rows = scope.query(TOTALS.format(given=given), statement, scope.window).to_pylist()
     return {row["tres"]: _totals_of(row) for row in rows}
 
@@ -150,6 +168,8 @@ def _dark(totals: Mapping[str, Totals], asked: Sequence[str]) -> list[str]:
 
 
 def _days(scope: Scope, sql: str) -> list[dict[str, Any]]:
+    if not scope.clusters:
+        return []
     statement = Statement()
     days = scope.window.days
     text = sql.format(
@@ -168,7 +188,7 @@ def _settings(scope: Scope) -> tuple[list[Any], list[str]]:
     notes = [f"The ledger was posted with {_pairs(made)}." for made in changed if made]
     if len(found) > 1:
         notes.append("Days of this window were posted with different settings; post them again to compare them.")
-    if not found:
+    if not found and scope.clusters:
         notes.append("No day of this window is posted: run paydown post, or ingest its facts.")
     return found, notes
 
@@ -178,7 +198,7 @@ def _pairs(made: dict[str, Any]) -> str:
 
 
 def _dirty(scope: Scope) -> list[str]:
-    days = _days(scope, DIRTY)[0]["days"]
+    days = sum(row["days"] for row in _days(scope, DIRTY))
     if not days:
         return []
     said = "1 day of this window has" if days == 1 else f"{days} days of this window have"

@@ -47,11 +47,15 @@ def verb_of(report: Report) -> click.Command:
         told = bool(form or output or not plot)
         form = format_for(form, output, session.app.settings.format)
         ending = None if plot is None else ending_of(plot)
+        limit = given.get("limit")
+        if form == "table" and plot is None and limit is None and "limit" in report.parameters.model_fields:
+            # A table shows no more: what a report need not make, it need not read.
+            given = {**given, "limit": session.app.settings.limit}
         answer, zone = _asked(report, given, context)
         if plot is not None and ending is not None:
             draw(answer, plot, ending, zone, session)
         if told:
-            deliver(answer, form, output, given.get("limit"), zone, session)
+            deliver(answer, form, output, limit, zone, session)
 
     return click.Command(
         report.name, callback=call, help=f"{report.question}\n\n{TIME_HELP}", short_help=report.question,

@@ -50,7 +50,7 @@ def _console(layout: Layout) -> Console:
 
 
 def _notes(answer: Answer, layout: Layout) -> Iterator[str]:
-    total = answer.rows.num_rows
+    total = max(answer.rows.num_rows, answer.coverage.get("rows", 0))
     if not total:
         yield f"No rows: {span(answer.window, layout.zone)}."
     if layout.limit and total > layout.limit:
