@@ -16,7 +16,7 @@ FIGURES = ("gpu_util", "gr_engine_active", "cpu_used_milli", "memory_used_mib")
 
 def accounting(book, seed):
     """Make two days of jobs as accounting tells of them: no inventory, no samples, figures for whole jobs."""
-    rng = random.Random(seed)  # noqa: S311 -- made-up data
+    rng = random.Random(seed)
     facts = {"jobs": [], "allocations": [], "job_usage": [], "sources": [{**book.SOURCE, "supports": "allocation;use"}]}
     for number in range(60):
         key = {"cluster": "c", "job_id": str(number // 2), "attempt": number % 2}

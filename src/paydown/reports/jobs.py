@@ -24,8 +24,9 @@ With --team or --department a job belongs, whole, where its user belonged on the
 The window of the ledger's hours is widened to the five-minute grid. Allocations that no jobs row explains have a null
 state. What a node says is held and no job explains is in `paydown ledger` under the holder `(unseen)`, not here.
 
-Of a cluster that is not posted and of which accounting alone is known (no inventory, no samples, figures for whole jobs),
-hours and efficiencies are worked out on the spot, as posting would do it: a dump needs no posting to be asked about jobs.
+Of a cluster that is not posted and of which accounting alone is known (no inventory, no samples, figures for whole
+jobs), hours and efficiencies are worked out on the spot, as posting would do it: a dump needs no posting to be asked
+about its jobs.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def verb_of(report: Report) -> click.Command:
         form = format_for(form, output, session.app.settings.format)
         ending = None if plot is None else ending_of(plot)
         limit = given.get("limit")
-        if form == "table" and plot is None and limit is None and "limit" in report.parameters.model_fields:
+        if form == "table" and plot is None and limit is None and _counts_rows(report):
             # A table shows no more: what a report need not make, it need not read.
             given = {**given, "limit": session.app.settings.limit}
         answer, zone = _asked(report, given, context)
@@ -61,6 +61,13 @@ def verb_of(report: Report) -> click.Command:
         report.name, callback=call, help=f"{report.question}\n\n{TIME_HELP}", short_help=report.question,
         params=[*parameters_of(report.parameters, skip=(PSEUDONYMS,)), *report_options()],
     )  # fmt: skip
+
+
+def _counts_rows(report: Report) -> bool:
+    """Say whether a report's coverage tells how many rows there are, however few it gives (`Parameters.limit`)."""
+    from paydown.reports.parts.parameters import Parameters
+
+    return issubclass(report.parameters, Parameters)
 
 
 def _asked(report: Report, given: dict[str, Any], context: click.Context) -> tuple[Answer, ZoneInfo]:
