@@ -22,7 +22,7 @@ class Read:
         for item in items:
             if isinstance(item, Batch):
                 clean = normalise(FACTS[item.table], item.rows, item.origin)
-                self.tables[item.table] += [told(row) for row in clean.rows.to_pylist()]
+                self.tables[item.table] += [told(row) for row in clean.rows.to_pylist() if row["duration_ms"]]
                 self.rejects += clean.rejects
             else:
                 (self.rejects if isinstance(item, Reject) else self.vouches).append(item)

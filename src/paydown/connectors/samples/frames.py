@@ -122,6 +122,12 @@ def shortened(node: pa.Array, *, short: bool) -> pa.Array:
     return pa.DictionaryArray.from_arrays(node.indices, names)
 
 
+def words(values: pa.Array) -> list[str | None]:
+    """Give the distinct texts of a dictionary, whatever bytes they hold."""
+    raw = encoded(values).dictionary.cast(pa.binary()).to_pylist()
+    return [None if each is None else each.decode(errors="replace") for each in raw]
+
+
 def codes(values: pa.Array | None, length: int) -> NDArray[np.int64]:
     """Number the distinct texts of a column from 1; 0 where there is none."""
     if values is None:

@@ -55,7 +55,8 @@ def whole_lines(
         if before is not None:
             yield before
         before = rows
-    if before is not None and watch.last != _LINE_END and len(before):
+    last = max((reject.line or 0 for reject in rejects), default=0)
+    if before is not None and watch.last != _LINE_END and len(before) and last < before[LINE][-1].as_py():
         rejects.append(_cut(source, before, header, dialect))
         before = before.slice(0, len(before) - 1)
     if before is not None:
@@ -66,7 +67,7 @@ def _cut(source: Source, rows: pa.Table, header: list[str], dialect: Dialect) ->
     row = rows.slice(len(rows) - 1).to_pylist()[0]
     text = line_text([str(row.get(name) or "") for name in header], dialect.delimiter)
     detail = "the last line has no end: it may have been cut in the middle of a figure"
-    return Reject("gpu_samples", source.name, row[LINE], "cut-line", detail, text)
+    return Reject("", source.name, row[LINE], "cut-line", detail, text)
 
 
 def table_lines(
@@ -75,10 +76,9 @@ def table_lines(
     """Read lines of a table without headers that come again; broken ones become rejects."""
 
     def broken(line: BrokenLine) -> None:
-        if len(rejects) < KEPT_REJECTS or line.line == 0:
-            detail = f"the line has {line.cells} cells, not {line.expected}"
-            text = line_text(line.text.split(dialect.delimiter), dialect.delimiter)
-            rejects.append(Reject("gpu_samples", source.name, line.line, "broken-line", detail, text))
+        detail = f"the line has {line.cells} cells, not {line.expected}"
+        text = line_text(line.text.split(dialect.delimiter), dialect.delimiter)
+        rejects.append(Reject("", source.name, line.line, "broken-line", detail, text))
 
     for rows in read_delimited(source, header, dialect, broken, wanted):
         yield _without_headers(rows)
@@ -87,7 +87,8 @@ def table_lines(
 def _without_headers(rows: pa.Table) -> pa.Table:
     """Leave out lines that repeat the header: of logs that were appended to."""
     name = rows.column_names[0]
-    again = pc.starts_with(pc.ascii_ltrim_whitespace(rows[name]), name)
+    cells = pc.ascii_trim_whitespace(rows[name])
+    again = pc.or_(pc.equal(cells, name), pc.starts_with(cells, f"{name} ["))
     return rows.filter(pc.invert(pc.fill_null(again, False))) if pc.any(again, min_count=0).as_py() else rows  # noqa: FBT003 -- Arrow's order
 
 
@@ -108,5 +109,8 @@ def bad_cells(
 
 
 def _shown(cell: pa.Scalar) -> str:
+    cell = cell.value if pa.types.is_dictionary(cell.type) else cell
+    if not pa.types.is_string(cell.type):
+        return str(cell)
     raw: bytes = cell.cast(pa.binary()).as_py()
     return raw.decode(errors="replace")[: ROW_TEXT // 10].replace("\0", "\\0")

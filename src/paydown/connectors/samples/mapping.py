@@ -56,10 +56,6 @@ class Mapped:
         column = measured_columns(table)[name]
         return column, conversion(column, self.sources[name].unit or own_unit(column))
 
-    def time_unit(self, name: str) -> str | None:
-        """Give the unit of a column of times."""
-        return self.sources[name].unit
-
 
 def mapped(settings: SamplesSettings) -> Mapped:
     """Read the map of the settings; what cannot be meant is a `UsageError` with the nearest that can."""

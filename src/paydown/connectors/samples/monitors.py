@@ -140,6 +140,10 @@ def _lines(reading: Reading, words_of: Callable[[str], list[str]]) -> Iterator[L
             if len(found.numbers) >= ROWS:
                 yield found
                 found = Lines(header)
+    if not header:
+        raise InputError(
+            f"{reading.file.name}: it has no header line (`#Entity ...` or `# gpu ...`), so it is no such dump."
+        )
     if found.numbers:
         yield found
 
@@ -158,9 +162,9 @@ def _refused(origin: str, number: int, line: str, words: list[str], header: list
     shown = line[:ROW_TEXT].replace("\0", "\\0")
     if len(words) == len(header):
         detail = "the last line has no end: it may have been cut in the middle of a figure"
-        return Reject("gpu_samples", origin, number, "cut-line", detail, shown)
+        return Reject("", origin, number, "cut-line", detail, shown)
     detail = f"the line has {len(words)} words, not {len(header)}"
-    return Reject("gpu_samples", origin, number, "broken-line", detail, shown)
+    return Reject("", origin, number, "broken-line", detail, shown)
 
 
 def _moments(lines: Lines, device: pa.Array, rounds: Rounds, reading: Reading) -> tuple[pa.Array, NDArray[np.bool_]]:

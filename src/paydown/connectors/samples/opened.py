@@ -14,7 +14,7 @@ from pathlib import Path
 from paydown.connectors.samples.settings import Form, SamplesSettings
 from paydown.errors import InputError
 from paydown.model.delimited import open_bytes, readable
-from paydown.model.exporters import DCGMI, NVIDIA_SMI, NVIDIA_SMI_DMON
+from paydown.model.exporters import NVIDIA_SMI, TOOLS
 
 _HEAD = 1 << 16
 _PARQUET = b"PAR1"
@@ -107,7 +107,7 @@ def _of_table(name: str, first: str, settings: SamplesSettings) -> Form:
         raise InputError(
             f"{name}: this looks like nvidia-smi without a header: name its fields, as in --query-gpu, with --columns."
         )
-    known = ", ".join(each.name for each in (NVIDIA_SMI, NVIDIA_SMI_DMON, DCGMI))
+    known = ", ".join(each.name for each in TOOLS)
     shown = ", ".join(cells[:20])
     raise InputError(
         f"{name}: this is neither {known}, an answer of Prometheus nor Parquet. If it is CSV, say what its columns "

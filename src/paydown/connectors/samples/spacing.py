@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.compute as pc
 
-from paydown.connectors.samples.frames import Frame, codes
-from paydown.model.instants import EARLIEST_MS, LATEST_MS, booleans
+from paydown.connectors.samples.frames import Frame, codes, words
+from paydown.model.instants import EARLIEST_MS, LATEST_MS
 from paydown.model.units import MS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -35,21 +34,15 @@ class Devices:
 
     def ids(self, frame: Frame) -> Ints:
         """Number the device of each reading."""
-        node = codes(frame.node, len(frame))
         other = frame.gpu if frame.gpu is not None else frame.job
-        more = codes(other, len(frame))
-        width = int(more.max(initial=0)) + 1
-        local, at = np.unique(node * width + more, return_inverse=True)
-        first = np.zeros(len(local), np.int64)
-        first[at] = np.arange(len(frame))
-        known = [self._id(frame, other, int(row)) for row in first]
+        nodes, others = [None, *words(frame.node)], [None, *(words(other) if other is not None else ())]
+        pairs = codes(frame.node, len(frame)) * len(others) + codes(other, len(frame))
+        local, at = np.unique(pairs, return_inverse=True)
+        named = [(frame.table, nodes[pair // len(others)], others[pair % len(others)]) for pair in local.tolist()]
+        known = [self._ids.setdefault(name, len(self._ids)) for name in named]
         self._spacing = np.pad(self._spacing, (0, len(self._ids) - len(self._spacing)))
         ids: Ints = np.array(known, np.int64)[at]
         return ids
-
-    def _id(self, frame: Frame, other: object, row: int) -> int:
-        named = None if other is None else other[row].as_py()  # type: ignore[index]
-        return self._ids.setdefault((frame.table, frame.node[row].as_py(), named), len(self._ids))
 
     def learn(self, frames: Iterable[tuple[Frame, Ints]]) -> None:
         """Work out the spacing of devices of which it is not known yet."""
@@ -91,8 +84,3 @@ def _rounded(ms: Ints) -> Ints:
     tenths = np.maximum((ms + _TENTH_MS // 2) // _TENTH_MS * _TENTH_MS, 1)
     rounded: Ints = np.where(ms >= _ROUNDED_FROM_MS, seconds, np.where(ms >= _TENTH_MS, tenths, ms))
     return rounded
-
-
-def valid(frame: Frame) -> NDArray[np.bool_]:
-    """Say which readings have a moment."""
-    return booleans(pc.is_valid(frame.at))

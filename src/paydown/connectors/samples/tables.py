@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from paydown.connectors.samples.columns import at_and_faults, durations, names, numbers
 from paydown.connectors.samples.frames import Frame, need_node, repeated, shortened
-from paydown.connectors.samples.lines import bad_cells, table_lines
+from paydown.connectors.samples.lines import bad_cells, whole_lines
 from paydown.connectors.samples.mapping import WHO, Mapped
 from paydown.connectors.samples.reading import Reading
 from paydown.connectors.samples.texts import array, scaled
@@ -27,18 +27,15 @@ BATCH_ROWS = 500_000
 """Rows of Parquet read at once."""
 
 _DELIMITERS = ",;\t|"
-_NO_RATIO = ("gpu_util_ratio",)
 
 
 def read_csv(reading: Reading) -> Iterator[Frame | Reject]:
     """Give the readings of a CSV file; the delimiter is the most frequent of `,;|` and tab in its first line."""
-    from dataclasses import replace
-
     source = replace(open_text(reading.file.path), name=reading.file.name)
     dialect = Dialect(max(_DELIMITERS, key=source.first.count))
     header = header_of(source, dialect)
     wanted = _wanted(header, reading)
-    for rows in table_lines(source, header, dialect, reading.rejects, wanted):
+    for rows in whole_lines(source, header, dialect, reading.rejects, wanted):
         yield from _frame(rows, reading)
         yield from reading.handed()
     yield from reading.handed()
@@ -46,21 +43,28 @@ def read_csv(reading: Reading) -> Iterator[Frame | Reject]:
 
 def read_parquet(reading: Reading) -> Iterator[Frame | Reject]:
     """Give the readings of a Parquet file, batch by batch."""
+    for rows in _batches(reading):
+        yield from _frame(rows, reading)
+        yield from reading.handed()
+
+
+def _batches(reading: Reading) -> Iterator[pa.Table]:
+    """Give the columns of a Parquet file that the map names, with the numbers of the rows."""
     from pyarrow import parquet
 
-    name = reading.file.name
+    done = 0
     try:
         with parquet.ParquetFile(reading.file.path) as file:
-            wanted = _wanted(file.schema_arrow.names, reading)
-            texts = [each for each in wanted if pa.types.is_string(file.schema_arrow.field(each).type)]
+            schema = file.schema_arrow
+        wanted = _wanted(schema.names, reading)
+        texts = [name for name in wanted if pa.types.is_string(schema.field(name).type)]
         with parquet.ParquetFile(reading.file.path, read_dictionary=texts) as file:
-            done = 0
             for batch in file.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False):
                 lines = pa.array(np.arange(done + 1, done + len(batch) + 1))
                 done += len(batch)
-                yield from _frame(pa.Table.from_batches([batch]).append_column(LINE, lines), reading)
-                yield from reading.handed()
+                yield pa.Table.from_batches([batch]).append_column(LINE, lines)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        name = reading.file.name
         raise InputError(f"{name}: cannot be read as Parquet ({error}): fetch or write it again.") from error
 
 
@@ -143,8 +147,3 @@ def _fill(frame: Frame, rows: pa.Table, mapped: Mapped, name: str) -> None:
         frame.garbage[name] = found.garbage
     if column.ratio:
         frame.doubted |= {name}
-
-
-def without_nothing(values: pa.Array) -> pa.Array:
-    """Give text with null where it is empty."""
-    return pc.if_else(pc.equal(values, ""), None, values)

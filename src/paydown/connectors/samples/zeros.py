@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from paydown.connectors.samples.frames import Frame, codes, encoded
+from paydown.connectors.samples.frames import Frame, codes, words
 from paydown.model.batch import Reject
 from paydown.model.cells import nulled
 from paydown.model.instants import booleans
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 
@@ -71,5 +70,4 @@ def _models(frame: Frame) -> list[str | None]:
     """Give the models of a frame in the order of their codes, the missing one first."""
     if frame.model is None:
         return [None]
-    dictionary: pa.Array = encoded(frame.model).dictionary
-    return [None, *dictionary.to_pylist()]
+    return [None, *words(frame.model)]
