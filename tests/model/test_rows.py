@@ -290,3 +290,11 @@ def test_an_empty_cluster_is_no_identity():
     found = clean("nodes", pa.table(rows))
     assert [reject.reason for reject in found.rejects] == ["bad-key"]
     assert found.rows["cluster"].to_pylist() == ["c"]
+
+
+def test_bytes_that_are_no_text_are_no_figure():
+    latin = pa.array([b"0.5", "½".encode("latin-1"), b"0.7"]).view(pa.string())
+    whole = pa.array([b"1", b"2\xe9", b"3"]).view(pa.string())
+    found = clean("gpu_samples", samples(gpu_util_ratio=latin, memory_used_mib=whole))
+    assert sorted(reasons(found)) == ["not-a-number", "not-a-number", "nothing-left"]
+    assert found.rows["gpu_util_ratio"].to_pylist() == [0.5, None, 0.7]

@@ -198,7 +198,7 @@ def _ints_of_text(values: pa.Array) -> tuple[pa.Array, list[Fault]]:
     try:
         return values.cast(pa.int64()), []
     except pa.ArrowInvalid:
-        text = pc.utf8_trim_whitespace(values)
+        text = pc.ascii_trim_whitespace(values)
         whole = nulled(text, ~booleans(pc.match_substring_regex(text, _INT_TEXT))).cast(pa.int64())
         reals, faults = _reals_of_text(nulled(text, booleans(whole.is_valid())))
         rounded, more = _rounded(reals)
@@ -254,9 +254,9 @@ def _reals_of_text(values: pa.Array) -> tuple[pa.Array, list[Fault]]:
     try:
         return values.cast(pa.float64()), []
     except pa.ArrowInvalid:
-        text = pc.utf8_trim_whitespace(values)
+        text = pc.ascii_trim_whitespace(values)
         fine = booleans(pc.match_substring_regex(text, _REAL_TEXT))
-        plain = pc.utf8_ltrim(text, "+")
+        plain = pc.ascii_ltrim(text, "+")
         return nulled(plain, ~fine).cast(pa.float64()), [Fault("not-a-number", booleans(values.is_valid()) & ~fine)]
 
 
@@ -282,7 +282,7 @@ def _flag(_column: Column, values: pa.Array) -> Cells | None:
         return Cells(values)
     if not (pa.types.is_string(values.type) or pa.types.is_integer(values.type)):
         return None
-    text = pc.utf8_lower(pc.utf8_trim_whitespace(values.cast(pa.string())))
+    text = pc.ascii_lower(pc.ascii_trim_whitespace(values.cast(pa.string())))
     at = pc.index_in(text, pa.array(list(_FLAGS)))
     flags = pa.array(list(_FLAGS.values())).take(at)
     return Cells(flags, _kept([Fault("not-a-flag", booleans(values.is_valid()) & booleans(flags.is_null()))]))
