@@ -8,14 +8,14 @@ from paydown.model.exporters import CGROUP_EXPORTER, DCGM_EXPORTER, DCGMI, NVIDI
 _DAY = "START and END are instants in UTC such as 2026-01-12T00:00:00Z; a series gives 11,000 moments at most"
 _NODE = "run it on every node, and let the file's name begin with the node's: --node-from-name '^([^.]+)'"
 
+_FILE = "$(hostname -s).$(date +%F)"
+_METRICS = " ".join((*DCGM_EXPORTER.default, *CGROUP_EXPORTER.default))
+_CURL = "curl -sG URL/api/v1/query_range --data-urlencode query=$metric -d start=START -d end=END -d step=30"
+
 RECIPES = (
     Recipe(
         title="saved answers of Prometheus, any version",
-        commands=(
-            f"for metric in {' '.join((*DCGM_EXPORTER.default, *CGROUP_EXPORTER.default))}; do "
-            "curl -sfG URL/api/v1/query_range --data-urlencode query=$metric -d start=START -d end=END -d step=30 "
-            "| gzip > $metric.json.gz; done",
-        ),
+        commands=(f"for metric in {_METRICS}; do {_CURL} | gzip > $metric.json.gz; done",),
         role="whoever may query Prometheus (its API has no users of its own; a proxy before it may)",
         without="nothing can be read; a proxy that shows a part of the series gives answers that look whole",
         notes=(
@@ -27,9 +27,7 @@ RECIPES = (
     ),
     Recipe(
         title="a log of nvidia-smi, any version",
-        commands=(
-            f"nvidia-smi --query-gpu={','.join(NVIDIA_SMI.default)} --format=csv -l 30 > $(hostname -s).$(date +%F).csv",
-        ),
+        commands=(f"nvidia-smi --query-gpu={','.join(NVIDIA_SMI.default)} --format=csv -l 30 > {_FILE}.csv",),
         role="any user on the node; inside a job only the job's devices are seen, numbered anew from 0",
         without="a job's own log cannot say which devices of the node it is about, so it fits no other source",
         notes=(
@@ -40,20 +38,16 @@ RECIPES = (
     ),
     Recipe(
         title="a log of nvidia-smi dmon, any version",
-        commands=(
-            f"nvidia-smi dmon -s {''.join(NVIDIA_SMI_DMON.default)} -o DT -d 30 > $(hostname -s).$(date +%F).dmon",
-        ),
+        commands=(f"nvidia-smi dmon -s {''.join(NVIDIA_SMI_DMON.default)} -o DT -d 30 > {_FILE}.dmon",),
         role="any user on the node; inside a job only the job's devices are seen",
         without="as of nvidia-smi",
         notes=(_NODE, "without -o DT it prints no times"),
     ),
     Recipe(
         title="a log of dcgmi dmon, DCGM 2 and newer",
-        commands=(
-            f"date -u +%FT%TZ; dcgmi dmon -e {','.join(DCGMI.default)} -d 30000 > $(hostname -s).$(date +%F).dcgmi",
-        ),
+        commands=(f"date -u +%FT%TZ; dcgmi dmon -e {','.join(DCGMI.default)} -d 30000 > {_FILE}.dcgmi",),
         role="any user on a node where nv-hostengine runs as root",
-        without="profiling figures (fields from 1001 on) are N/A where nv-hostengine may not profile, or a profiler does",
+        without="profiling figures (fields from 1001 on) are N/A where nv-hostengine may not profile",
         notes=(
             _NODE,
             "it prints no times: give the one that the first line shows as --start, and --interval 30s",
