@@ -112,7 +112,12 @@ def checkpoint(uri: str, version: int) -> None:
     """
     if version % CHECKPOINT_EVERY == 0:
         with suppress(DeltaError, OSError, StoreError):
-            DeltaTable(uri, version=version, storage_options=files(uri).options()).create_checkpoint()
+            sum_up(uri, version)
+
+
+def sum_up(uri: str, version: int) -> None:
+    """Sum up the log at a version in a checkpoint."""
+    DeltaTable(uri, version=version, storage_options=files(uri).options()).create_checkpoint()
 
 
 def _open(uri: str, version: int | None) -> DeltaTable | None:

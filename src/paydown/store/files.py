@@ -72,24 +72,29 @@ class Files(Hashable, Protocol):
         """Raise `StoreError` where two writers could not be told apart; `content` is what the file at `place` holds."""
 
 
-class _Folder:
+class Folder:
     """Files of this machine's file systems, mounted ones included."""
 
     def kind(self, place: str) -> str:
+        """Look the mounts up."""
         return filesystem.kind(place)
 
     def vacant(self, place: str) -> bool:
+        """Make the folder, parents too."""
         folder = Path(place)
         folder.mkdir(parents=True, exist_ok=True)
         return not any(folder.iterdir())
 
     def read(self, place: str) -> bytes:
+        """Read it whole."""
         return Path(place).read_bytes()
 
     def size(self, place: str) -> int:
+        """Ask the file system."""
         return Path(place).stat().st_size
 
     def add(self, place: str, content: bytes) -> bool:
+        """Write beside, then link."""
         partial = f"{place}.{os.getpid()}.new"
         _written(partial, content)
         try:
@@ -104,12 +109,15 @@ class _Folder:
         return True
 
     def replace(self, place: str, content: bytes) -> None:
+        """Write beside, then rename."""
         partial = f"{place}.{os.getpid()}.new"
         _written(partial, content)
         Path(partial).replace(place)
+        self.keep([str(Path(place).parent)])
 
     @contextmanager
     def created(self, place: str) -> Iterator[BinaryIO]:
+        """Write with the name it keeps: nobody knows the name before it is committed."""
         path = Path(place)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -122,10 +130,12 @@ class _Folder:
             raise
 
     def remove(self, places: Sequence[str]) -> None:
+        """Unlink them."""
         for place in places:
             Path(place).unlink(missing_ok=True)
 
     def sizes(self, folder: str) -> dict[str, int]:
+        """Walk the tree."""
         return {
             f"{os.path.relpath(base, folder)}/{name}".removeprefix("./"): os.lstat(f"{base}/{name}").st_size
             for base, _, names in os.walk(folder)
@@ -133,10 +143,12 @@ class _Folder:
         }
 
     def folders(self, folder: str) -> set[str]:
+        """List it."""
         place = Path(folder)
         return {each.name for each in place.iterdir() if each.is_dir()} if place.is_dir() else set()
 
     def keep(self, places: Iterable[str]) -> None:
+        """Flush them, folders too."""
         for place in places:
             handle = os.open(place, os.O_RDONLY)
             try:
@@ -145,13 +157,14 @@ class _Folder:
                 os.close(handle)
 
     def sources(self, places: Sequence[str], sizes: Sequence[int], columns: Collection[str]) -> Iterator[str]:  # noqa: ARG002
+        """Give the places themselves: Arrow reads files."""
         yield from places
 
     def attach(self, database: Any) -> None:
         """Do nothing: DuckDB knows folders."""
 
     def options(self) -> None:
-        return None
+        """Give none: a folder needs none."""
 
     def guard(self, place: str, content: bytes) -> None:
         """Do nothing: folders make a file where there is none, or say that it is there."""
@@ -164,7 +177,7 @@ def _written(place: str, content: bytes) -> None:
         os.fsync(sink.fileno())
 
 
-_FOLDER = _Folder()
+_FOLDER = Folder()
 
 
 def remote(place: str) -> bool:

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from paydown.errors import StoreError
-from paydown.store.files import files
+from paydown.store.access import bucket_of
+from paydown.store.files import files, remote
 from paydown.store.tables import TABLES
 
 if TYPE_CHECKING:
@@ -45,6 +46,13 @@ class Marker:
     """A random id of the store."""
 
 
+def place(path: str) -> str:
+    """Give the place of a store as it is written everywhere; `StoreError` where none can be there."""
+    if remote(path):
+        bucket_of(path)
+    return path.rstrip("/") or "/"
+
+
 def table_path(store: str, table: str) -> str:
     """Give the place of a table."""
     return f"{store}/tables/{table}"
@@ -68,15 +76,15 @@ def scratch_path(store: str) -> str:
 
 def make(store: str) -> Marker:
     """Make an empty store in a folder that is missing, empty, or already one."""
-    place, at = f"{store}/{MARKER}", files(store)
+    written, at = f"{store}/{MARKER}", files(store)
     try:
         with suppress(FileNotFoundError, NotADirectoryError):
-            at.read(place)
+            at.read(written)
             return read(store)
         if not at.vacant(store):
             raise StoreError(f"{store} is not empty and not a store; give an empty or a new folder.")
         marker = Marker(LAYOUT, datetime.now(tz=UTC).isoformat(timespec="seconds"), uuid.uuid4().hex)
-        if at.add(place, _text(marker)):
+        if at.add(written, _text(marker)):
             _guarded(store, marker)
     except OSError as error:
         raise StoreError(f"cannot make a store at {store}: {error.strerror}.") from error
@@ -108,16 +116,16 @@ def write(store: str, marker: Marker) -> None:
 
 def read(store: str) -> Marker:
     """Read the marker file; `StoreError` where there is none, it is damaged, or of a newer layout."""
-    place = f"{store}/{MARKER}"
+    written = f"{store}/{MARKER}"
     try:
-        found = json.loads(files(store).read(place))
+        found = json.loads(files(store).read(written))
         marker = Marker(int(found["layout"]), str(found["created"]), str(found["id"]))
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(f"there is no store at {store}; an ingest makes one.") from None
     except OSError as error:
-        raise StoreError(f"cannot read {place}: {error.strerror}.") from error
+        raise StoreError(f"cannot read {written}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{place} is damaged ({error}); restore it from a backup.") from error
+        raise StoreError(f"{written} is damaged ({error}); restore it from a backup.") from error
     if marker.layout > LAYOUT:
         raise StoreError(
             f"the store at {store} has layout {marker.layout}, newer than this program's {LAYOUT}: "

@@ -28,7 +28,7 @@ class Store:
     def __init__(
         self, path: str, *, create: bool = False, filesystem: str | None = None, clock: lock.Clock | None = None
     ) -> None:
-        self.path = path.rstrip("/") or "/"
+        self.path = layout.place(path)
         """Its folder."""
         self.marker = layout.make(self.path) if create else layout.read(self.path)
         """Its layout version and id."""
