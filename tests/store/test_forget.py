@@ -20,7 +20,6 @@ from paydown.errors import UsageError
 from paydown.ingest import ingest
 from paydown.reports import registry
 from paydown.store import forget, history, open_store
-from paydown.store.files import Folder
 from paydown.store.tables import TABLES
 
 NAMES = ("carol", "Carol Someone", "c.someone@example.org")
@@ -213,7 +212,7 @@ class StopError(Exception):
 
 STEPS = [
     (history, "promise"), (forget, "forget"), (history, "_present_alone"), (history, "_before"), (history, "_sweep"),
-    (Folder, "keep"), (Folder, "remove"), (history, "purge"),
+    (history, "_to_disk"), (history, "purge"),
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from paydown.ledger.intervals import (
     expand,
     in_order,
     keyed,
+    numbered,
     overlaps,
     starts_of_groups,
 )
@@ -116,8 +117,8 @@ def join_by_node(
     width = int(max(label.max(initial=0), job_of.max(initial=0))) + 1
     wanted, offered = coverage.entity[chosen] * width + label, node * width + job_of
     # (node, job) pairs are too many for a key: number those that occur.
-    _, number = np.unique(np.concatenate([offered, wanted]), return_inverse=True)
-    offered, wanted = number[: len(offered)].astype(np.int64), number[len(offered) :].astype(np.int64)
+    number = numbered(np.concatenate([offered, wanted]))
+    offered, wanted = number[: len(offered)], number[len(offered) :]
     at, low, high = elementary(offered, start, end)
     order = in_order(offered[at], low)
     if order is not None:

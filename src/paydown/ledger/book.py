@@ -12,7 +12,7 @@ from paydown.ledger.columns import NONE, texts
 from paydown.ledger.frame import Frame
 from paydown.ledger.intervals import Ints, empty, starts_of_groups
 from paydown.ledger.inventory import Inventory
-from paydown.ledger.jobs import Allocations, Attempts, coded_column
+from paydown.ledger.jobs import OUTCOMES, Allocations, Attempts, coded_column
 from paydown.model.entries import BASES, CATEGORIES, DAILY, DETAILS, ENTRIES, UNSEEN
 from paydown.model.facts import USAGE_SIGNALS
 from paydown.model.schema import Table
@@ -88,27 +88,30 @@ class Rows:
 class Book:
     """Collects entries: who (see `Holders`), node, bucket of the day, kind, amount."""
 
-    parts: list[tuple[Ints, Ints, Ints, Ints, Ints]] = field(default_factory=list)
+    nodes: int
+    """How many nodes there are."""
+    rank: Ints
+    """The place of each holder in the order wanted."""
+    parts: list[tuple[Ints, Ints]] = field(default_factory=list)
+    """(key of everything but the amount, amount)."""
 
     def post(self, who: Ints, node: Ints, bucket: Ints, kind: Ints | int, amount: Ints) -> None:
         """Add entries; amounts of nothing are left out."""
+        key = ((self.rank[who] * self.nodes + node) * KINDS + kind) * BUCKETS + bucket
         some = amount != 0
-        kinds = np.full(len(who), kind, dtype=np.int64) if isinstance(kind, int) else kind
-        self.parts.append((who[some], node[some], bucket[some], kinds[some], amount[some]))
+        self.parts.append((key, amount) if bool(some.all()) else (key[some], amount[some]))
 
-    def summed(self, nodes: int, rank: Ints) -> Rows:
-        """Sum amounts of equal keys; `rank` is the place of each holder in the order wanted."""
-        columns = [np.concatenate(part) for part in zip(*self.parts, strict=True)] or [empty()] * 5
-        who, node, bucket, kind, amount = columns
-        key = ((rank[who] * nodes + node) * KINDS + kind) * BUCKETS + bucket
+    def summed(self) -> Rows:
+        """Sum amounts of equal keys."""
+        key, amount = (np.concatenate(part) for part in zip(*self.parts, strict=True)) if self.parts else [empty()] * 2
         order = np.argsort(key, kind="stable")
         key, amount = key[order], amount[order]
         first = starts_of_groups(key)
         amount = np.add.reduceat(amount, first) if len(first) else amount
         key, bucket = np.divmod(key[first], BUCKETS)
         key, kind = np.divmod(key, KINDS)
-        who, node = np.divmod(key, nodes)
-        return Rows(np.argsort(rank)[who], node, bucket, kind, amount)
+        who, node = np.divmod(key, max(self.nodes, 1))
+        return Rows(np.argsort(self.rank)[who], node, bucket, kind, amount)
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,8 @@ class Holders:
     @cached_property
     def detail(self) -> Ints:
         """What the use of each holder that is an attempt came to, as a code of DETAIL (L2)."""
-        found = np.array([DETAIL.index(each) for each in (*self.jobs.detail, "open")], dtype=np.int64)[self.row]
-        for at in np.flatnonzero(self.row == NONE).tolist():
-            number = int(self.attempt[at])
-            if number < self.jobs.last.get(self.words[self.job[at]], number):
-                found[at] = DETAIL.index("lost")
-        return found
+        codes = np.array([DETAIL.index(name) for name in OUTCOMES], dtype=np.int64)
+        return codes[self.jobs.outcomes(self.job, self.words, self.attempt)]
 
     @property
     def unseen(self) -> int:
@@ -207,7 +206,7 @@ def ledger_tables(frame: Frame, inv: Inventory, holders: Holders, book: Book) ->
 
     Texts are dictionary arrays: little to hold, quick to hand on and to write.
     """
-    rows = with_details(book.summed(max(len(inv.nodes), 1), holders.rank), holders)
+    rows = with_details(book.summed(), holders)
     return _table(frame, inv, holders, rows, ENTRIES), _table(frame, inv, holders, rows.by_day(), DAILY)
 
 

@@ -34,6 +34,26 @@ def _whole(column: pa.ChunkedArray, null: int) -> Ints:
     return np.asarray(column.to_numpy(), dtype=np.int64)
 
 
+def narrow(samples: pa.Table) -> pa.Table:
+    """Give samples with ratios in ppm (L3.1) and whole numbers in 32 bits where they fit: half the memory of a day."""
+    for at, field in enumerate(samples.schema):
+        column = samples.column(at)
+        if field.name.endswith("_ratio"):
+            samples = samples.set_column(at, field.name, pa.array(ratios(column).astype(np.int32)))
+        elif pa.types.is_int64(field.type) and (pc.max(column).as_py() or 0) < 1 << 31:
+            samples = samples.set_column(at, field.name, column.cast(pa.int32()))
+    return samples
+
+
+def ratios(column: pa.ChunkedArray) -> Ints:
+    """Give a column of ratios in ppm (L3.1), null as NONE; it may hold ppm already."""
+    if pa.types.is_integer(column.type):
+        return _whole(column, NONE)
+    values = (pc.fill_null(column, -1.0) if column.null_count else column).to_numpy()
+    whole: Ints = np.maximum(np.floor(values * PPM + 0.5), NONE).astype(np.int64)
+    return whole
+
+
 def ppm(ratio: float) -> int:
     """Give one ratio in ppm (L3.1)."""
     return int(np.floor(ratio * PPM + 0.5))
@@ -50,6 +70,13 @@ def texts(table: pa.Table, name: str) -> tuple[Ints, list[str]]:
     codes = column.indices
     whole = pc.fill_null(codes.cast(pa.int64()), NONE) if codes.null_count else codes
     return np.asarray(whole.to_numpy(zero_copy_only=False), dtype=np.int64), column.dictionary.to_pylist()
+
+
+def words(table: pa.Table, name: str) -> set[str]:
+    """Give the texts of a column (of dictionaries: all their words)."""
+    chunks = table.column(name).chunks
+    coded = [each if pa.types.is_dictionary(each.type) else each.dictionary_encode() for each in chunks]
+    return {word for each in coded for word in each.dictionary.to_pylist() if word is not None}
 
 
 def recode(codes: Ints, words: list[str], index: dict[str, int]) -> Ints:

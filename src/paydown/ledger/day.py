@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from paydown.ledger.attribution import Pieces, device_pieces, host_pieces
 from paydown.ledger.book import Book, Holders, kind_code, ledger_tables
@@ -26,13 +27,13 @@ from paydown.ledger.capacity import (
     unseen,
     unseen_memory,
 )
-from paydown.ledger.columns import NONE, counts, instants, recode, texts
+from paydown.ledger.columns import NONE, counts, instants, recode, texts, words
 from paydown.ledger.demand import demand_table
 from paydown.ledger.doubts import Doubts, doubts_table, without_parents
 from paydown.ledger.frame import FOREVER, Frame, Horizons
 from paydown.ledger.histograms import Histograms
 from paydown.ledger.holdings import Holdings, Resolved, gpu_holdings, host_holdings, memory_of, tracked_capacity
-from paydown.ledger.intervals import Bools, Ints, Steps, covered, split_at_buckets, sum_by, union
+from paydown.ledger.intervals import Bools, Ints, Steps, covered, empty, split_at_buckets, sum_by, union
 from paydown.ledger.inventory import Inventory, inventory, said
 from paydown.ledger.jobs import Allocations, Attempts, allocations, attempts, effective_ends, jobs_rows
 from paydown.ledger.pooled import (
@@ -163,24 +164,34 @@ class _World:
 
 def _names(facts: Mapping[str, pa.Table]) -> list[str]:
     tables = ("nodes", "allocations", "gpu_samples", "host_samples", "node_allocations", "node_states")
-    found: set[str] = set()
-    for name in tables:
-        found.update(texts(facts[name], "node")[1])
-    return sorted(found)
+    return sorted(set().union(*(words(facts[name], "node") for name in tables)))
 
 
 def _named_by_facts(facts: Mapping[str, pa.Table], nodes: dict[str, int], known: Known) -> set[tuple[int, str]]:
     """Give every (node code, device name) that allocations, samples or resolved devices name."""
     pairs = {(nodes[key[2]], gpu) for key, devices in known.resolved.items() if key[2] in nodes for gpu, _ in devices}
     for name, column in (("allocations", "gpus"), ("gpu_samples", "gpu")):
-        node, node_words = texts(facts[name], "node")
-        gpu, gpu_words = texts(facts[name], column)
-        width = len(gpu_words) + 1
-        for code in np.unique(node * width + gpu).tolist():
-            at, which = divmod(code, width)
-            if which != len(gpu_words) and gpu_words:
-                pairs |= {(nodes[node_words[at]], each) for each in gpu_words[which].split(";") if each}
+        for batch in facts[name].select(["node", column]).to_batches():
+            pairs |= _pairs(batch, nodes)
     return pairs
+
+
+def _pairs(batch: pa.RecordBatch, nodes: dict[str, int]) -> set[tuple[int, str]]:
+    """Give every (node code, device name) of rows with a node and a text of devices."""
+    node, gpu = (each if pa.types.is_dictionary(each.type) else each.dictionary_encode() for each in batch.columns)
+    at, which = (np.asarray(pc.fill_null(each.indices, -1).to_numpy(), dtype=np.int64) for each in (node, gpu))
+    width = len(gpu.dictionary) + 1
+    met = np.zeros((len(node.dictionary) + 1) * width, dtype=bool)
+    met[at * width + which % width] = True
+    names, texts_of = node.dictionary.to_pylist(), gpu.dictionary.to_pylist()
+    found = (divmod(code, width) for code in np.flatnonzero(met).tolist())
+    return {
+        (nodes[names[row]], each)
+        for row, text in found
+        if text < len(texts_of)
+        for each in texts_of[text].split(";")
+        if each
+    }
 
 
 def _world(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> _World:
@@ -200,7 +211,7 @@ def _world(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> _World:
     holders, until = Holders.of(allocs, jobs, inv.labels), horizons.end - frame.origin
     return _World(
         frame, facts, real, horizons, inv, nodes, jobs, allocs, holders, known, figures_of(facts["job_usage"]), waits,
-        Book(), codes, Doubts(until), Histograms(frame, inv, allocs, holders, until),
+        Book(len(inv.nodes), holders.rank), codes, Doubts(until), Histograms(frame, inv, allocs, holders, until),
     )  # fmt: skip
 
 
@@ -356,7 +367,7 @@ def _post_gpus(world: _World, holdings: dict[str, Holdings], hidden: NodeTime) -
     when = moments(frame, world.horizons, inv, holdings["gpu"], hidden)
     samples = gpu_samples(frame, inv, world.facts["gpu_samples"], world.codes)
     pools: dict[str, list[tuple[list[Ints], list[Ints]]]] = {"pooled": [], "outside": []}
-    for first, last, part in samples.parts(inv.device_node[samples.entity], len(inv.nodes)):
+    for first, last, part in samples.parts(len(inv.nodes)):
         gpu, memory = (holdings[tres].on_nodes(first, last) for tres in ("gpu", "gpu_memory"))
         gpu_cover, memory_cover = gpu_coverage(frame, part)
         gpu_cover = without_parents(frame, inv, gpu_cover, world.doubts)
@@ -398,12 +409,16 @@ def _post_hosts(world: _World, holdings: dict[str, Holdings], hidden: dict[str, 
     )
     alone = on_node.where(on_node.values == 1, world.frame.length)
     samples = host_samples(world.frame, world.nodes, world.facts["host_samples"], world.codes)
-    for first, last, part in samples.parts(samples.entity, len(world.inv.nodes)):
+    for first, last, part in samples.parts(len(world.inv.nodes)):
         covers = dict(zip(("cpu", "memory"), host_coverage(world.frame, part), strict=True))
-        world.doubts.unheld(world.frame, covers["cpu"], _held_labels(world, covers["cpu"]), device=False)
+        here = {tres: holdings[tres].on_nodes(first, last) for tres in covers}
+        pieces = {tres: host_pieces(here[tres], cover, allocs.job, alone) for tres, cover in covers.items()}
+        # What is held of CPUs shows whose labels are held; where they are not tracked, the allocations do.
+        tracked = not bool((allocs.cpu == NONE).any())
+        labels = pieces["cpu"].sample if tracked else _held_labels(world, covers["cpu"])
+        world.doubts.unheld(world.frame, covers["cpu"], labels, device=False)
         for tres, cover in covers.items():
-            here = holdings[tres].on_nodes(first, last)
-            held, known, _ = _post_tres(world, tres, here, cover, host_pieces(here, cover, allocs.job, alone))
+            held, known, _ = _post_tres(world, tres, here[tres], cover, pieces[tres])
             post_dark(world.target(tres), held, *known)
 
 
@@ -429,7 +444,7 @@ def _post_tres(
     settled = settle(frame, tres, holdings, pieces, cover)
     summary = summarise(frame, holdings, settled, cover, allocs.start)
     world.summaries.append((tres, summary))
-    sampled = counted(holdings, settled, cover, allocs.start)
+    sampled = counted(holdings, settled, cover, allocs.start) if world.figures else empty()
     whole, ruled = _whole_job(world, tres, holdings, sampled)
     if bool(ruled.any()):
         keep = ~ruled[pieces.holding]

@@ -114,26 +114,33 @@ def _of_named(inv: Inventory, allocs: Allocations, chosen: Ints) -> Holdings:
     """Rule 1: split gpu_milli over the named devices, in proportion to the milli that they have at the moment."""
     at, step, start, end = inv.steps_of(allocs.node[chosen], allocs.start[chosen], allocs.end[chosen])
     row = chosen[at]
-    keys = np.stack([allocs.node[row], inv.set_code[step], allocs.gpus[row], allocs.gpu[row]], axis=1)
-    distinct, which = np.unique(keys, axis=0, return_inverse=True)
-    splits = [_named_split(inv, allocs.gpu_texts, *key) for key in distinct.tolist()]
-    sizes = np.array([len(devices) for devices, _ in splits], dtype=np.int64)
+    lists = _device_lists(inv, allocs.gpu_texts)
+    sizes = np.array([len(each) for each in lists], dtype=np.int64)
     offset = np.cumsum(sizes) - sizes
-    which = which.reshape(-1)
-    copy, number = expand(sizes[which] if len(which) else empty())
-    place = offset[which[copy]] + number
-    devices = np.concatenate([devices for devices, _ in splits] or [empty()])
-    shares = np.concatenate([shares for _, shares in splits] or [empty()])
-    node = allocs.node[row][copy]
-    return _plain(row[copy], devices[place], node, start[copy], end[copy], shares[place], step[copy])
+    text = allocs.gpus[row]
+    copy, number = expand(sizes[text] if len(text) else empty())
+    names = np.concatenate([empty(), *lists])[offset[text[copy]] + number]
+    device = inv.devices_by_name[allocs.node[row][copy], names]
+    shares = _named_shares(inv, step[copy], device, allocs.gpu[row], copy)
+    return _plain(row[copy], device, allocs.node[row][copy], start[copy], end[copy], shares, step[copy])
 
 
-def _named_split(
-    inv: Inventory, texts: list[str], node: int, set_code: int, text: int, milli: int
-) -> tuple[Ints, Ints]:
-    names = sorted({name for name in texts[text].split(";") if name}, key=device_order)
-    devices = np.array([inv.device_index[node, name] for name in names], dtype=np.int64)
-    return devices, split_evenly(milli, sizes_in(inv, np.full(len(devices), set_code, dtype=np.int64), devices)[0])
+def _device_lists(inv: Inventory, texts: list[str]) -> list[Ints]:
+    """Give the codes of the devices' names in each text, in index order."""
+    split = [sorted({name for name in text.split(";") if name}, key=device_order) for text in texts]
+    return [np.array([inv.device_words[name] for name in names], dtype=np.int64) for names in split]
+
+
+def _named_shares(inv: Inventory, step: Ints, device: Ints, milli: Ints, owner: Ints) -> Ints:
+    """Split what each owner holds over its devices, in proportion to their milli, by largest remainder."""
+    size = sizes_in(inv, inv.set_code[step], device)[0]
+    first = starts_of_groups(owner)
+    whole = np.add.reduceat(size, first) if len(first) else empty()
+    share = np.where(np.repeat(whole == milli[owner[first]], np.diff(np.append(first, len(owner)))), size, NONE)
+    for group in np.flatnonzero(whole != milli[owner[first]]).tolist():
+        rows = slice(first[group], first[group + 1] if group + 1 < len(first) else len(owner))
+        share[rows] = split_evenly(int(milli[owner[first[group]]]), size[rows])
+    return share
 
 
 def sizes_in(inv: Inventory, set_code: Ints, device: Ints) -> tuple[Ints, Ints, Bools]:

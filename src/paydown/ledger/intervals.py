@@ -61,6 +61,15 @@ def in_order(*keys: Ints) -> Order:
     return None
 
 
+def numbered(keys: Ints) -> Ints:
+    """Number the keys that occur, in order; rows of one key mostly stand together, so that few need to be compared."""
+    first = starts_of_groups(keys)
+    if len(first) * 4 > len(keys):
+        return np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    number = np.unique(keys[first], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return np.repeat(number, np.diff(np.append(first, len(keys))))
+
+
 def elementary(entity: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints]:
     """Cut every interval at all borders of its entity.
 
@@ -84,16 +93,23 @@ def overlaps(
     """
     if not len(entity) or not len(other):
         return empty(), empty(), empty(), empty()
-    first = np.searchsorted(keyed(other, other_end), keyed(entity, start), side="right")
-    last = np.searchsorted(keyed(other, other_start), keyed(entity, end), side="left")
-    rows, number = expand(np.maximum(last - first, 0))
-    partner = first[rows] + number
-    low = np.maximum(start[rows], other_start[partner])
-    high = np.minimum(end[rows], other_end[partner])
-    keep = high > low
+    low, high = keyed(entity, start), keyed(entity, end)
+    if len(entity) > 4 * len(other) and bool(np.all(low[1:] >= high[:-1])):
+        # Both lists are sorted and disjoint: seek the few among the many, which gives the same order.
+        first = np.searchsorted(high, keyed(other, other_start), side="right")
+        last = np.searchsorted(low, keyed(other, other_end), side="left")
+        partner, number = expand(np.maximum(last - first, 0))
+        rows = first[partner] + number
+    else:
+        first = np.searchsorted(keyed(other, other_end), low, side="right")
+        last = np.searchsorted(keyed(other, other_start), high, side="left")
+        rows, number = expand(np.maximum(last - first, 0))
+        partner = first[rows] + number
+    start, end = np.maximum(start[rows], other_start[partner]), np.minimum(end[rows], other_end[partner])
+    keep = end > start
     if bool(np.all(keep)):
-        return rows, partner, low, high
-    return rows[keep], partner[keep], low[keep], high[keep]
+        return rows, partner, start, end
+    return rows[keep], partner[keep], start[keep], end[keep]
 
 
 def split_at_buckets(start: Ints, end: Ints, bucket_ms: int) -> tuple[Ints, Ints, Ints, Ints]:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from paydown.ledger.columns import NONE, counts, device_order, instants, recode, texts
@@ -69,6 +70,19 @@ class Inventory:
     sets: list[DeviceSet]
     models: list[frozenset[str]]
     """For each step, the GPU models that the node offers."""
+
+    @cached_property
+    def device_words(self) -> dict[str, int]:
+        """Give a code for each device name that occurs on any node."""
+        return {name: code for code, name in enumerate(sorted(set(self.device_names)))}
+
+    @cached_property
+    def devices_by_name(self) -> npt.NDArray[np.int64]:
+        """Give the device by (node, code of its name; NONE at the end)."""
+        devices = np.full((len(self.nodes), len(self.device_words) + 1), NONE, dtype=np.int64)
+        for (node, name), device in self.device_index.items():
+            devices[node, self.device_words[name]] = device
+        return devices
 
     @cached_property
     def sizes(self) -> tuple[Ints, Ints, Ints]:

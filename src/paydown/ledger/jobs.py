@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from paydown.ledger.columns import NONE, counts, instants, recode, texts
 from paydown.ledger.frame import FOREVER, Frame, Horizons
@@ -18,6 +19,9 @@ LOST_STATES = (
 )  # fmt: skip
 """States whose use is `lost` (L2)."""
 
+OUTCOMES = ("productive", "lost", "open")
+"""What use came to (L2)."""
+
 
 @dataclass(frozen=True)
 class Attempts:
@@ -25,36 +29,63 @@ class Attempts:
 
     table: pa.Table
     """The rows, as they came."""
-    index: dict[tuple[str, int], int]
-    """(job_id, attempt) to row."""
-    detail: list[str]
-    """What the use of each attempt came to: `productive`, `lost` or `open` (L2)."""
-    last: dict[str, int]
+    words: pa.Array
+    """The distinct job_ids."""
+    key: Ints
+    """job code * width + attempt of the rows, in ascending order."""
+    row: Ints
+    """The row that each key is of."""
+    width: int
+    """More than any attempt's number."""
+    detail: Ints
+    """What the use of each attempt came to: a code of `OUTCOMES`."""
+    last: Ints
     """The last attempt of each job_id."""
 
+    def rows(self, job: Ints, words: list[str], attempt: Ints) -> Ints:
+        """Give the jobs row of attempts, whose jobs are given as codes into `words`; NONE where there is none."""
+        code = self.codes(words)[job]
+        key = np.where((code != NONE) & (attempt >= 0) & (attempt < self.width), code * self.width + attempt, NONE)
+        at = np.minimum(np.searchsorted(self.key, key), max(len(self.key) - 1, 0))
+        if not len(self.key):
+            return np.full(len(job), NONE, dtype=np.int64)
+        return np.where(self.key[at] == key, self.row[at], NONE)
+
+    def codes(self, words: list[str]) -> Ints:
+        """Give the codes of job_ids, NONE for those without a jobs row, and NONE at the end."""
+        found = pc.index_in(pa.array(words, pa.string()), self.words)
+        return np.append(np.asarray(pc.fill_null(found, NONE).to_numpy(), dtype=np.int64), NONE)
+
+    def outcomes(self, job: Ints, words: list[str], attempt: Ints) -> Ints:
+        """Give what the use of attempts came to (L2), those without a jobs row included."""
+        row = self.rows(job, words, attempt)
+        earlier = attempt < np.append(self.last, NONE)[self.codes(words)[job]]
+        without = np.where(earlier, OUTCOMES.index("lost"), OUTCOMES.index("open"))
+        return np.where(row == NONE, without, np.append(self.detail, NONE)[row])
+
     def details(self, table: pa.Table) -> pa.Array:
-        """Give what the use of each (job_id, attempt) of a table came to, those without a jobs row included."""
-        rows = jobs_rows(table, self)
-        words = ("productive", "lost", "open")
-        codes = np.array([words.index(each) for each in (*self.detail, "open")], dtype=np.int64)[rows]
-        for row in np.flatnonzero(rows == NONE).tolist():
-            job, attempt = table.column("job_id")[row].as_py(), table.column("attempt")[row].as_py()
-            if attempt is not None and attempt < self.last.get(job, attempt):
-                codes[row] = words.index("lost")
-        return pa.array(words).take(pa.array(codes))
+        """Give what the use of each (job_id, attempt) of a table came to, as text."""
+        job, words = texts(table, "job_id")
+        return text_column(self.outcomes(job, words, counts(table, "attempt")), list(OUTCOMES))
 
 
 def attempts(jobs: pa.Table) -> Attempts:
     """Index jobs rows and say what their use came to."""
-    ids, numbers = jobs.column("job_id").to_pylist(), jobs.column("attempt").to_pylist()
-    last: dict[str, int] = {}
-    for job, number in zip(ids, numbers, strict=True):
-        last[job] = max(number, last.get(job, number))
-    detail = [
-        "lost" if state in LOST_STATES or number < last[job] else "productive" if state == "COMPLETED" else "open"
-        for job, number, state in zip(ids, numbers, jobs.column("state").to_pylist(), strict=True)
-    ]
-    return Attempts(jobs, {key: row for row, key in enumerate(zip(ids, numbers, strict=True))}, detail, last)
+    job, words = texts(jobs, "job_id")
+    attempt = counts(jobs, "attempt")
+    width = int(attempt.max(initial=0)) + 1
+    last = np.full(len(words), NONE, dtype=np.int64)
+    np.maximum.at(last, job, attempt)
+    state, states = texts(jobs, "state")
+    of_state = np.array([_outcome(word) for word in states], dtype=np.int64)
+    detail = np.where(attempt < last[job], OUTCOMES.index("lost"), of_state[state] if len(states) else state)
+    key = job * width + attempt
+    order = np.argsort(key, kind="stable")
+    return Attempts(jobs, pa.array(words, pa.string()), key[order], order, width, detail, last)
+
+
+def _outcome(state: str) -> int:
+    return OUTCOMES.index("lost" if state in LOST_STATES else "productive" if state == "COMPLETED" else "open")
 
 
 @dataclass(frozen=True)
@@ -115,16 +146,7 @@ def effective_ends(table: pa.Table, jobs: Attempts, horizons: Horizons) -> Ints:
 def jobs_rows(table: pa.Table, jobs: Attempts) -> Ints:
     """Give the jobs row of each (job_id, attempt) of a table, NONE where there is none."""
     job, words = texts(table, "job_id")
-    attempt = counts(table, "attempt")
-    width = int(attempt.max(initial=0)) + 2
-    # Few attempts stand behind many rows: look each up once.
-    distinct, which = np.unique(job * width + attempt + 1, return_inverse=True)
-    found = [
-        jobs.index.get((words[code], number - 1), NONE) if code >= 0 else NONE
-        for code, number in zip(*(part.tolist() for part in np.divmod(distinct, width)), strict=True)
-    ]
-    rows: Ints = np.array(found, dtype=np.int64)[which.reshape(-1)]
-    return rows
+    return jobs.rows(job, words, counts(table, "attempt"))
 
 
 def allocations(frame: Frame, end: Ints, table: pa.Table, jobs: Attempts, nodes: dict[str, int]) -> Allocations:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.ledger.columns import counts
+from paydown.ledger.columns import counts, narrow
 from paydown.ledger.frame import Frame, halo_for
 from paydown.ledger.settings import LedgerSettings
 from paydown.model.entries import HISTOGRAM_SIGNALS
@@ -54,30 +54,34 @@ class Loader:
         self.cluster = cluster
         self.settings = settings
         self._whole: dict[str, pa.Table] = {name: snapshot.rows(name, clusters=[cluster]) for name in WHOLE}
-        self._days: dict[tuple[str, int], pa.Table] = {}
+        self._days: dict[tuple[str, int], tuple[pa.Table, int]] = {}
 
     def day(self, day: int) -> tuple[Frame, dict[str, pa.Table]]:
         """Read what posting a day needs; gives the frame and the facts."""
+        self._forget(day)
         names = ("gpu_samples", "host_samples")
-        longest = max(self._longest(name, each) for name in names for each in (day - 1, day, day + 1))
+        longest = max(self._day(name, each)[1] for name in names for each in (day - 1, day, day + 1))
         frame = Frame(self.cluster, day, halo_for(self.settings, longest), self.settings)
-        facts = dict(self._whole) | {name: self._samples(name, frame) for name in names}
-        facts |= self._events(frame)
-        for key in [key for key in self._days if key[1] < day]:
-            del self._days[key]
-        return frame, facts
+        return frame, self._whole | {name: self._samples(name, frame) for name in names} | self._events(frame)
 
-    def _longest(self, name: str, day: int) -> int:
-        return int(counts(self._day(name, day), "duration_ms").max(initial=0))
+    def _forget(self, day: int) -> None:
+        """Keep of the days before only what the longest halo reaches."""
+        edge = _instant(day * MS_PER_DAY - halo_for(self.settings, self.settings.max_duration_ms))
+        for name, each in list(self._days):
+            rows, longest = self._days[name, each]
+            if each < day - 1:
+                del self._days[name, each]
+            elif each < day:
+                self._days[name, each] = (rows.filter(pc.greater_equal(rows.column("start"), edge)), longest)
 
-    def _day(self, name: str, day: int) -> pa.Table:
+    def _day(self, name: str, day: int) -> tuple[pa.Table, int]:
+        """Give the samples of a day, and the longest duration among them."""
         key = (name, day)
         if key not in self._days:
             window = Window(max(day, 0) * MS_PER_DAY, (max(day, 0) + 1) * MS_PER_DAY)
             columns = [*sample_columns(name, self.settings), *self._extra(name, window)]
-            self._days[key] = self.snapshot.rows(
-                name, columns=columns, clusters=[self.cluster], window=window, dictionaries=True
-            )
+            rows = self.snapshot.rows(name, columns=columns, clusters=[self.cluster], window=window, dictionaries=True)
+            self._days[key] = (narrow(rows), int(pc.max(rows.column("duration_ms")).as_py() or 0))
         return self._days[key]
 
     def _extra(self, name: str, window: Window) -> list[str]:
@@ -90,7 +94,7 @@ class Loader:
         return [column for column in extra if column in found]
 
     def _samples(self, name: str, frame: Frame) -> pa.Table:
-        before, today, after = (self._day(name, frame.day + offset) for offset in (-1, 0, 1))
+        before, today, after = (self._day(name, frame.day + offset)[0] for offset in (-1, 0, 1))
         low, high = frame.origin, frame.origin + frame.length
         edge_before = before.filter(pc.greater_equal(before.column("start"), _instant(low)))
         edge_after = after.filter(pc.less(after.column("start"), _instant(high)))

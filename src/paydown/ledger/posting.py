@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -128,17 +128,19 @@ class Worked:
 
 def work_out(
     snapshot: Snapshot, cluster: str, days: Sequence[int], settings: LedgerSettings, known: Known, *, aside: bool
-) -> list[tuple[int, Worked]]:
-    """Work out a stretch of days: the task that an executor runs, with nothing in it but values.
-
-    With `aside` the worker writes what it made into the store's files itself.
-    """
+) -> Iterator[tuple[int, Worked]]:
+    """Work out a stretch of days; with `aside` what it makes is written into the store's files at once."""
     loader = Loader(snapshot, cluster, settings)
-    found = []
     for day in days:
         worked = Worked(post_day(*loader.day(day), known))
-        found.append((day, _set_aside(snapshot, worked) if aside else worked))
-    return found
+        yield day, _set_aside(snapshot, worked) if aside else worked
+
+
+def work_out_away(
+    snapshot: Snapshot, cluster: str, days: Sequence[int], settings: LedgerSettings, known: Known, *, aside: bool
+) -> list[tuple[int, Worked]]:
+    """Work out a stretch of days: the task that an executor runs, with nothing in it but values."""
+    return list(work_out(snapshot, cluster, days, settings, known, aside=aside))
 
 
 def _set_aside(snapshot: Snapshot, worked: Worked) -> Worked:
@@ -290,21 +292,22 @@ class ClusterPosting:
     def _work(self, found: dict[int, Worked], days: list[int], known: Known, total: Total) -> None:
         done = 0
         clock = time.perf_counter()
-        for stretch in self._worked_out(_stretches(days, self._workers()), known):
+        for stretch in self._worked_out(days, known):
             for day, worked in stretch:
                 found[day] = worked
                 done += 1
-            self.progress(f"{self.cluster}: {done} of {len(days)} days", done / max(len(days), 1))
+                self.progress(f"{self.cluster}: {done} of {len(days)} days", done / max(len(days), 1))
         total.away_s += time.perf_counter() - clock
 
     def _workers(self) -> int:
         return int(getattr(self.executor, "_max_workers", 1)) if self.executor is not None else 1
 
-    def _worked_out(self, stretches: list[list[int]], known: Known) -> Iterable[list[tuple[int, Worked]]]:
-        work = partial(work_out, self.base, self.cluster, settings=self.settings, known=known, aside=self.aside)
+    def _worked_out(self, days: list[int], known: Known) -> Iterable[Iterable[tuple[int, Worked]]]:
+        stretches = _stretches(days, self._workers())
+        same: Any = {"settings": self.settings, "known": known, "aside": self.aside}
         if self.executor is None or len(stretches) < 2:  # noqa: PLR2004 - one task is quicker here than a new process
-            return map(work, stretches)
-        return self.executor.map(work, stretches)
+            return (work_out(self.base, self.cluster, each, **same) for each in stretches)
+        return self.executor.map(partial(work_out_away, self.base, self.cluster, **same), stretches)
 
     # ---- details
 
@@ -428,8 +431,8 @@ def _number(day: date) -> int:
 
 
 def _stretches(days: list[int], workers: int) -> list[list[int]]:
-    """Part days into stretches of neighbours, a few for each worker, so that edges are seldom read twice."""
-    size = max(1, min(4, -(-len(days) // max(workers, 1))))
+    """Part days into stretches of neighbours: a few for each worker, and long, since each reads days around it too."""
+    size = len(days) if workers == 1 else max(1, min(10, -(-len(days) // (2 * workers))))
     stretches: list[list[int]] = []
     for day in days:
         if stretches and len(stretches[-1]) < size and stretches[-1][-1] == day - 1:

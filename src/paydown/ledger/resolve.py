@@ -70,7 +70,8 @@ def _by_samples(
 ) -> dict[int, list[str]]:
     """Give, for each row of the table, the devices of its labelled samples in the order of their first start."""
     codes: dict[str, int] = {}
-    cover = without_parents(frame, inv, gpu_coverage(frame, gpu_samples(frame, inv, samples, codes))[0], None)
+    rows = gpu_samples(frame, inv, samples, codes).of_nodes(0, len(inv.nodes))
+    cover = without_parents(frame, inv, gpu_coverage(frame, rows)[0], None)
     jobs = np.array([codes.get(job, NONE) for job in table.column("job_id").to_pylist()], dtype=np.int64)
     node = np.array([index[name] for name in table.column("node").to_pylist()], dtype=np.int64)
     start, end = instants(table, "start", 0), counts(table, "until")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.ledger.columns import NONE, counts, instants, ppm, recode, texts
+from paydown.ledger.columns import NONE, counts, instants, ppm, ratios
 from paydown.ledger.frame import Frame
-from paydown.ledger.intervals import SPAN, Bools, Ints, empty, in_order, keyed, starts_of_groups
+from paydown.ledger.intervals import SPAN, Bools, Ints, empty, in_order, keyed, numbered, starts_of_groups
 from paydown.ledger.inventory import Inventory
 from paydown.model.facts import GPU_SAMPLES, HOST_SAMPLES
 from paydown.model.schema import Table
-from paydown.model.units import PPM
 
 ACTIVITY = ("gpu_util", "gr_engine_active", "sm_active")
 """The ratios that must all be low for a sample to be quiet (L3.6)."""
@@ -71,30 +69,33 @@ class Coverage:
         )
 
 
-PART_ROWS = 400_000
+PART_ROWS = 200_000
 """About how many samples are worked on at once: columns of them fit a processor's cache, and memory is used again."""
 
 
 class _Columns:
-    """The measured columns of a sample table as arrays, each read once."""
+    """The measured columns of a sample table as arrays, each read once; NONE for null."""
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
-        self._read: dict[str, npt.NDArray[Any]] = {}
+        self._read: dict[str, Ints] = {}
 
     def has(self, name: str) -> bool:
         """Tell whether the table has a column and anything in it."""
-        return name in self._table.column_names and self._table.column(name).null_count < self._table.num_rows
+        if name not in self._table.column_names:
+            return False
+        if name.endswith("_ratio"):
+            return bool((self.ratio(name) != NONE).any())
+        return bool(self._table.column(name).null_count < self._table.num_rows)
 
-    def ratio(self, name: str) -> npt.NDArray[np.float64]:
-        """Give a column of ratios, -1 for null."""
+    def ratio(self, name: str) -> Ints:
+        """Give a column of ratios in ppm."""
         if name not in self._read:
-            column = self._table.column(name)
-            self._read[name] = (pc.fill_null(column, -1.0) if column.null_count else column).to_numpy()
+            self._read[name] = ratios(self._table.column(name))
         return self._read[name]
 
     def amount(self, name: str) -> Ints:
-        """Give a column of whole numbers, NONE for null."""
+        """Give a column of whole numbers."""
         if name not in self._read:
             self._read[name] = counts(self._table, name)
         return self._read[name]
@@ -119,8 +120,8 @@ class Samples:
 
     def ratio(self, name: str) -> Ints:
         """Give a column of ratios in ppm, NONE for null."""
-        ratios = self.columns.ratio(name)[self.place]
-        return np.maximum(np.floor(ratios * PPM + 0.5), NONE).astype(np.int64)
+        figures: Ints = self.columns.ratio(name)[self.place]
+        return figures
 
     def amount(self, name: str) -> Ints:
         """Give a column of whole numbers, NONE for null."""
@@ -139,26 +140,83 @@ class Samples:
         carried: Bools = (self.rejected & bit) != 0
         return carried
 
-    def parts(self, node: Ints, count: int) -> Iterator[tuple[int, int, Samples]]:
-        """Part the rows at nodes; gives (first node, node after the last, rows), over all of `count` nodes.
 
-        Args:
-            node: The node of each row, in order.
-            count: How many nodes there are.
-        """
-        cuts = sorted({int(node[at]) for at in range(PART_ROWS, len(node), PART_ROWS)} - {0})
+@dataclass(frozen=True)
+class _Chunk:
+    """Rows of one piece of a sample table, in the order of nodes, with what its texts stand for."""
+
+    rows: pa.RecordBatch
+    node: Ints
+    """The node of each row."""
+    words: Mapping[str, Ints]
+    """For each text column: the code of each word of its dictionary, NONE at the end for null."""
+
+    def codes(self, name: str, low: int, high: int) -> Ints:
+        """Give the codes of a text column of some rows."""
+        return self.words[name][_indices(self.rows.column(name).slice(low, high - low))]
+
+
+def _indices(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """Give the place of each text in the dictionary, -1 for null."""
+    indices = column.indices
+    places: npt.NDArray[np.int32] = (pc.fill_null(indices, NONE) if indices.null_count else indices).to_numpy()
+    return places
+
+
+@dataclass(frozen=True)
+class SampleTable:
+    """A sample table of a frame, to be read some nodes at a time."""
+
+    frame: Frame
+    chunks: list[_Chunk]
+    devices: npt.NDArray[np.int64] | None
+    """The device code by (node, code of the device's name); None for samples of nodes."""
+
+    def parts(self, count: int) -> Iterator[tuple[int, int, Samples]]:
+        """Give (first node, node after the last, rows) over all of `count` nodes, about PART_ROWS rows at a time."""
+        rows = sum((np.bincount(chunk.node, minlength=count) for chunk in self.chunks), np.zeros(count, np.int64))
+        so_far = np.cumsum(rows)
+        wanted = np.arange(PART_ROWS, int(so_far[-1]) if count else 0, PART_ROWS)
+        cuts = sorted(set((np.searchsorted(so_far, wanted) + 1).tolist()) - {count})
         for first, last in pairwise([0, *cuts, count]):
-            low, high = np.searchsorted(node, [first, last]).tolist()
-            yield first, last, self._slice(low, high)
+            yield first, last, self.of_nodes(first, last)
 
-    def _slice(self, low: int, high: int) -> Samples:
-        place = slice(low, high) if isinstance(self.place, slice) else self.place[low:high]
-        rejected = None if self.rejected is None else self.rejected[low:high]
-        some = slice(low, high)
-        return Samples(
-            self.columns, place, self.entity[some], self.label[some], self.start[some], self.duration[some], rejected,
-            self.by_label,
-        )  # fmt: skip
+    def of_nodes(self, first: int, last: int) -> Samples:
+        """Read the rows of nodes first .. last-1."""
+        bounds = [(chunk, *np.searchsorted(chunk.node, [first, last]).tolist()) for chunk in self.chunks]
+        some = [(chunk, low, high) for chunk, low, high in bounds if high > low] or bounds[:1]
+        node = np.concatenate([chunk.node[low:high] for chunk, low, high in some])
+        label = np.concatenate([chunk.codes("job_id", low, high) for chunk, low, high in some])
+        entity = node
+        if self.devices is not None:
+            gpu = np.concatenate([chunk.codes("gpu", low, high) for chunk, low, high in some])
+            entity = self.devices[node, gpu]
+        table = pa.Table.from_batches([chunk.rows.slice(low, high - low) for chunk, low, high in some])
+        return _sorted(self.frame, table, entity, label, by_label=self.devices is None)
+
+
+def _chunks(table: pa.Table, codes: Mapping[str, Mapping[str, int]]) -> Iterator[_Chunk]:
+    """Read the pieces of a table; `codes` gives for each text column the code of every word."""
+    nothing = [column.combine_chunks() for column in table.schema.empty_table().columns]
+    for batch in table.to_batches() or [pa.RecordBatch.from_arrays(nothing, schema=table.schema)]:
+        rows, words = _coded(batch, codes)
+        node = words["node"][_indices(rows.column("node"))]
+        if bool(np.any(node[1:] < node[:-1])):
+            order = np.argsort(node, kind="stable")
+            rows, node = rows.take(pa.array(order)), node[order]
+        yield _Chunk(rows, node, words)
+
+
+def _coded(batch: pa.RecordBatch, codes: Mapping[str, Mapping[str, int]]) -> tuple[pa.RecordBatch, dict[str, Ints]]:
+    words = {}
+    for name, known in codes.items():
+        column = batch.column(name)
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+            batch = batch.set_column(batch.schema.get_field_index(name), name, column)
+        found = [known.get(word, NONE) for word in column.dictionary.to_pylist()]
+        words[name] = np.array([*found, NONE], dtype=np.int64)
+    return batch, words
 
 
 def _sorted(frame: Frame, table: pa.Table, entity: Ints, label: Ints, *, by_label: bool) -> Samples:
@@ -166,8 +224,7 @@ def _sorted(frame: Frame, table: pa.Table, entity: Ints, label: Ints, *, by_labe
     series = entity
     if by_label:
         # (node, label) pairs are too many for a key: number those that occur, in order.
-        pairs = entity * (int(label.max(initial=0)) + 2) + label
-        series = np.unique(pairs, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        series = numbered(entity * (int(label.max(initial=0)) + 2) + label)
     # Day after day the rows lie in order: a sort that finds runs has little to do.
     order = in_order(keyed(series, np.maximum(start, -SPAN // 4) + SPAN // 4))
     place = slice(None) if order is None else order.astype(np.int64)
@@ -215,34 +272,25 @@ def _to_next(entity: Ints, label: Ints | None, start: Ints) -> Ints:
     return step
 
 
-def gpu_samples(frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int]) -> Samples:
-    """Read gpu_samples; `jobs` learns the labels that it lacks."""
-    node_codes, node_words = texts(table, "node")
-    gpu_codes, gpu_words = texts(table, "gpu")
+def gpu_samples(frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int]) -> SampleTable:
+    """Read gpu_samples; `jobs` learns the labels that it lacks (of jobs that hold nothing here)."""
     nodes = {name: code for code, name in enumerate(inv.nodes)}
-    width = len(gpu_words) + 1
-    lookup = np.full((len(node_words) + 1) * width, NONE, dtype=np.int64)
-    for at, node in enumerate(node_words):
-        for gpu_at, gpu in enumerate(gpu_words):
-            lookup[at * width + gpu_at] = inv.device_index.get((nodes.get(node, NONE), gpu), NONE)
-    label_codes, words = texts(table, "job_id")
-    device = lookup[node_codes * width + gpu_codes]
-    return _sorted(frame, table, device, recode_labels(label_codes, words, jobs), by_label=False)
+    return _table(frame, table, {"node": nodes, "gpu": inv.device_words, "job_id": jobs}, inv.devices_by_name)
 
 
-def host_samples(frame: Frame, nodes: dict[str, int], table: pa.Table, jobs: dict[str, int]) -> Samples:
+def host_samples(frame: Frame, nodes: dict[str, int], table: pa.Table, jobs: dict[str, int]) -> SampleTable:
     """Read host_samples; `jobs` learns the labels that it lacks."""
-    codes, words = texts(table, "node")
-    label_codes, labels = texts(table, "job_id")
-    label = recode_labels(label_codes, labels, jobs)
-    return _sorted(frame, table, recode(codes, words, nodes), label, by_label=True)
+    return _table(frame, table, {"node": nodes, "job_id": jobs}, None)
 
 
-def recode_labels(codes: Ints, words: list[str], jobs: dict[str, int]) -> Ints:
-    """Give the job codes of labels; a label of a job that holds nothing here gets a code of its own."""
-    for word in words:
-        jobs.setdefault(word, len(jobs))
-    return recode(codes, words, jobs)
+def _table(
+    frame: Frame, table: pa.Table, codes: dict[str, dict[str, int]], devices: npt.NDArray[np.int64] | None
+) -> SampleTable:
+    for chunk in table.column("job_id").chunks:
+        coded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+        for word in coded.dictionary.to_pylist():
+            codes["job_id"].setdefault(word, len(codes["job_id"]))
+    return SampleTable(frame, list(_chunks(table, codes)), devices)
 
 
 def gpu_coverage(frame: Frame, rows: Samples) -> tuple[Coverage, Coverage]:

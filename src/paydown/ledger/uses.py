@@ -106,9 +106,10 @@ def counted(holdings: Holdings, settled: Settled, coverage: Coverage, began: Int
     What begins before the frame is cut to time 0, and says nothing of where it starts.
     """
     pieces = settled.pieces
-    alloc = holdings.alloc[pieces.holding]
     start = coverage.start[pieces.sample]
-    return np.unique(alloc[(start >= began[alloc]) & (start > 0)])
+    found = np.zeros(len(began), dtype=bool)
+    found[holdings.alloc[pieces.holding[(start >= began[holdings.alloc][pieces.holding]) & (start > 0)]]] = True
+    return np.flatnonzero(found)
 
 
 def summarise(frame: Frame, holdings: Holdings, settled: Settled, coverage: Coverage, began: Ints) -> Summary:
@@ -122,17 +123,17 @@ def summarise(frame: Frame, holdings: Holdings, settled: Settled, coverage: Cove
         began: The start of each allocation in the frame.
     """
     pieces = settled.pieces
-    alloc = holdings.alloc[pieces.holding]
     start = coverage.start[pieces.sample]
-    inside = (start >= began[alloc]) & (start >= frame.first) & (start < frame.last)
+    since = np.maximum(began[holdings.alloc], frame.first)
+    # A sample that is cut into pieces counts once.
+    inside = (start >= since[pieces.holding]) & (start < frame.last)
+    inside[1:] &= (pieces.slot[1:] != pieces.slot[:-1]) | (pieces.sample[1:] != pieces.sample[:-1])
     row = np.flatnonzero(inside)
-    slot, sample = pieces.slot[row], pieces.sample[row]
-    first = starts_of_groups(slot, sample) if len(row) else empty()
-    row, slot = row[first], slot[first]
+    slot = pieces.slot[row]
     if not len(row):
         return Summary(*(empty() for _ in range(6)))
     groups = starts_of_groups(slot)
-    when = coverage.start[pieces.sample[row]]
+    when = start[row]
     busy = ~settled.quiet[row]
     far = frame.length + 1
     first_active = np.minimum.reduceat(np.where(busy, when, far), groups)

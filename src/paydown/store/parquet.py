@@ -13,11 +13,10 @@ import pyarrow.parquet as pq
 from paydown.errors import StoreError
 from paydown.store import delta
 from paydown.store.delta import DataFile, location
-from paydown.store.files import files as at
 from paydown.store.tables import physical, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from paydown.model.schema import Table
 
@@ -29,18 +28,24 @@ def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> Data
     """Write rows of one partition, in their order, as one file; nobody sees it until it is committed."""
     path = f"{part[-1] if len(part) > 1 else 'all'}/{uuid.uuid4().hex}.parquet"
     rows = _with_partition(table, part, rows)
-    ascending = [name for name in ("start", "bucket") if name in rows.column_names]
+    ascending = [name for name in ("start", "bucket", "amount") if name in rows.column_names]
+    told = _told(table)
     met: list[pq.FileMetaData] = []
     with delta.created(uri, path) as sink:
         pq.write_table(
             rows, sink, compression="zstd", row_group_size=table.row_group,
-            coerce_timestamps="us", store_schema=False, metadata_collector=met,
+            coerce_timestamps="us", store_schema=False, metadata_collector=met, write_statistics=told,
             use_dictionary=[name for name in rows.column_names if name not in ascending],
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
         )  # fmt: skip
-        size = sink.tell()
     low, high, nulls = _statistics(table, met[0])
-    return DataFile(path, size, rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
+    return DataFile(path, delta.size(uri, path), rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
+
+
+def _told(table: Table) -> list[str]:
+    """Give the columns whose bounds are kept: of derived tables those that order the rows, else the whole key."""
+    key = () if table.role == "derived" else table.key
+    return list(dict.fromkeys((*key, *table.sort, *table.by, *((table.closes,) if table.closes else ()))))
 
 
 def _with_partition(table: Table, part: tuple[str, ...], rows: pa.Table) -> pa.Table:
@@ -60,7 +65,7 @@ def _statistics(table: Table, met: pq.FileMetaData) -> tuple[dict[str, Any], dic
     high: dict[str, Any] = {}
     nulls: dict[str, int] = {}
     names = {met.schema.column(i).name: i for i in range(met.num_columns)}
-    for name in dict.fromkeys((*table.key, *table.sort, *table.by, *((table.closes,) if table.closes else ()))):
+    for name in _told(table):
         groups = [met.row_group(g).column(names[name]).statistics for g in range(met.num_row_groups)]
         if any(group is None for group in groups):
             continue
@@ -93,9 +98,7 @@ def read(
     wanted = list(columns if columns is not None else stored(name).names)
     shape = schema(name, wanted, dictionaries=dictionaries)
     coded = [each.name for each in shape if pa.types.is_dictionary(each.type)]
-    places = [location(uri, file) for file in files]
-    sources = at(uri).sources(places, [file.size for file in files], wanted)
-    tables = [_read(place, sources, wanted, coded) for place in places]
+    tables = [_read(location(uri, file), wanted, coded) for file in files]
     if not tables:
         return shape.empty_table()
     return pa.concat_tables([typed(each, shape) for each in tables])
@@ -138,10 +141,10 @@ def _wanted(field: pa.Field, *, dictionaries: bool) -> pa.Field:
     return field
 
 
-def _read(place: str, sources: Iterator[str | pa.NativeFile], columns: list[str], coded: list[str]) -> pa.Table:
+def _read(place: str, columns: list[str], coded: list[str]) -> pa.Table:
     try:
-        with pq.ParquetFile(next(sources), read_dictionary=coded) as file:
-            return file.read(columns=columns).select(columns)
+        with pq.ParquetFile(place, read_dictionary=coded, pre_buffer=False) as file:
+            return file.read(columns=columns, use_threads=False).select(columns)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(place, error) from error
 
