@@ -106,9 +106,16 @@ def read_whole(path: str, most: int) -> bytes:
     return found.removeprefix(_BOM)
 
 
-def open_text(path: str) -> Source:
-    """Open a delimited file and take its first line."""
-    stream = open_bytes(path)
+def begins_json(path: str, stream: IO[bytes]) -> bool:
+    """Say whether an opened file begins as a JSON object does, and take nothing from it."""
+    with readable(path):
+        first: bytes = stream.peek(_HEADER)[:_HEADER]  # type: ignore[attr-defined]  # files and gzip have it
+    return first.removeprefix(_BOM).lstrip()[:1] == b"{"
+
+
+def open_text(path: str, stream: IO[bytes] | None = None) -> Source:
+    """Take the first line of a delimited file, opened already or not."""
+    stream = open_bytes(path) if stream is None else stream
     lines = 0
     with readable(path):
         head = stream.read(_HEADER).removeprefix(_BOM)

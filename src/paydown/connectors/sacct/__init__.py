@@ -1,4 +1,4 @@
-"""Dumps of Slurm's accounting: `sacct -P` or `-p`, any fields in any order (docs/connectors/sacct.md)."""
+"""Dumps of Slurm's accounting: `sacct -P` or `-p` with any fields, or `sacct --json` (docs/connectors/sacct.md)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from paydown.connectors.interface import Connector, Context, Item
 from paydown.connectors.sacct.allocations import allocation_rows
 from paydown.connectors.sacct.jobs import job_rows
+from paydown.connectors.sacct.json_dump import JsonDump
 from paydown.connectors.sacct.lines import Dump
 from paydown.connectors.sacct.recipes import RECIPES
 from paydown.connectors.sacct.records import Doubts, Records, read_records
@@ -21,6 +22,7 @@ from paydown.connectors.sacct.texts import column, durations_ms
 from paydown.connectors.sacct.usage import USAGE_COLUMNS, Zeros, usage_rows
 from paydown.errors import InputError
 from paydown.model.batch import Batch, Vouch
+from paydown.model.delimited import begins_json, open_bytes
 
 SUPPORTS = ("allocation", "use", "wait")
 """Accounting knows no capacity."""
@@ -36,9 +38,12 @@ class _Seen:
     first_end: dict[str, int] = field(default_factory=dict)
     first: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
+    local: bool = False
+    """Whether a dump had local times."""
 
-    def note(self, dump: Dump, records: Records) -> None:
+    def note(self, dump: Dump | JsonDump, records: Records) -> None:
         """Note the clusters of records and the instants that they reach."""
+        self.local |= isinstance(dump, Dump)
         supports = {word for word in SUPPORTS if _supports(dump, word)}
         running = _running_until(records)
         for cluster in pc.unique(records.cluster).to_pylist():
@@ -65,7 +70,7 @@ def _running_until(records: Records) -> pa.Array:
     return pc.if_else(running, until, None)
 
 
-def _supports(dump: Dump, word: str) -> bool:
+def _supports(dump: Dump | JsonDump, word: str) -> bool:
     """Say whether a dump's columns can support something."""
     has = set(dump.wanted)
     if word == "allocation":
@@ -79,12 +84,18 @@ def read(settings: SacctSettings, context: Context) -> Iterator[Item]:
     zone = ZoneInfo(context.timezone)
     for done, path in enumerate(settings.files):
         context.progress(path, done / len(settings.files))
-        yield from _dump(Dump(path, settings), context.cluster, zone, seen)
+        yield from _dump(_opened(path, settings, seen.doubts), context.cluster, zone, seen)
     yield from seen.zeros.settle(settings.files[-1])
     yield from _vouches(seen, zone)
 
 
-def _dump(dump: Dump, cluster: str | None, zone: ZoneInfo, seen: _Seen) -> Iterator[Item]:
+def _opened(path: str, settings: SacctSettings, doubts: Doubts) -> Dump | JsonDump:
+    """Open a dump of either form, which its first character tells."""
+    stream = open_bytes(path)
+    return JsonDump(path, stream, doubts) if begins_json(path, stream) else Dump(path, settings, stream)
+
+
+def _dump(dump: Dump | JsonDump, cluster: str | None, zone: ZoneInfo, seen: _Seen) -> Iterator[Item]:
     """Read one dump, a piece at a time."""
     if cluster is None and "Cluster" not in dump.wanted:
         raise InputError(f"{dump.path} has no column Cluster: name the cluster with --cluster NAME.")
@@ -103,7 +114,7 @@ def _dump(dump: Dump, cluster: str | None, zone: ZoneInfo, seen: _Seen) -> Itera
 
 def _vouches(seen: _Seen, zone: ZoneInfo) -> Iterator[Vouch]:
     """Say what the dumps support, from the first end of a job: `sacct -S` leaves out those that ended before."""
-    notes = [f"Local times were read as {zone.key}.", *seen.doubts.notes()]
+    notes = [f"Local times were read as {zone.key}."] * seen.local + seen.doubts.notes()
     for cluster, supports in sorted(seen.supports.items()):
         first = seen.first_end.get(cluster, seen.first.get(cluster))
         words = tuple(word for word in SUPPORTS if word in supports)
@@ -112,7 +123,7 @@ def _vouches(seen: _Seen, zone: ZoneInfo) -> Iterator[Vouch]:
 
 CONNECTOR = Connector(
     name="sacct",
-    summary="Dumps of Slurm's accounting: sacct -P or -p, with any fields.",
+    summary="Dumps of Slurm's accounting: sacct -P or -p with any fields, or sacct --json.",
     settings=SacctSettings,
     supports=SUPPORTS,
     tables=("jobs", "allocations", "job_usage"),

@@ -30,6 +30,10 @@ MOST_TASKS = 10_000
 """Up to how many pending tasks one array record is spelt out."""
 
 
+_TOO_MUCH = 1 << 53
+"""An amount that no cluster has: it is not known."""
+
+
 @dataclass(frozen=True)
 class Amounts:
     """What TRES say, one figure for each row; null where they do not say it."""
@@ -50,16 +54,21 @@ def amounts(rows: pa.Table, name: str, gres: str) -> Amounts:
     cpu, memory, gpu, nodes, model = (
         pa.array(values, kind).take(distinct.indices) for values, kind in zip(found, kinds, strict=True)
     )
-    old = by_distinct(said(column(rows, gres)), lambda text: gpu_milli(_gres(text)), pa.int64())
+    old = by_distinct(said(column(rows, gres)), lambda text: _believed(gpu_milli(_gres(text))), pa.int64())
     return Amounts(cpu, memory, pc.coalesce(gpu, old), nodes, model)
 
 
 @lru_cache(maxsize=65_536)
-def _amounts(text: str) -> tuple[int | None, int | None, int, int | None, str | None]:
+def _amounts(text: str) -> tuple[int | None, int | None, int | None, int | None, str | None]:
     """Read one text of TRES, in the order of `Amounts`; the same few stand in every piece of a dump."""
     tres = parse_tres(text)
     nodes = _times(tres.get("node"), 1)
-    return _times(tres.get("cpu"), MILLI), _tres_memory(tres.get("mem")), gpu_milli(tres), nodes, _model(tres)
+    cpu, memory, gpu = _times(tres.get("cpu"), MILLI), _tres_memory(tres.get("mem")), gpu_milli(tres)
+    return _believed(cpu), memory, _believed(gpu), _believed(nodes), _model(tres)
+
+
+def _believed(amount: int | None) -> int | None:
+    return amount if amount is None or amount < _TOO_MUCH else None
 
 
 def _gres(text: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -211,10 +211,10 @@ _NEEDED = ("JobID", "State")
 class Dump:
     """One file of sacct output."""
 
-    def __init__(self, path: str, settings: SacctSettings) -> None:
+    def __init__(self, path: str, settings: SacctSettings, stream: IO[bytes] | None = None) -> None:
         self.path = path
         self.dialect = Dialect(settings.delimiter, quoted=False, block=BLOCK)
-        self.source = open_text(path)
+        self.source = open_text(path, stream)
         self.columns = self._columns(settings.columns)
         self.wanted = [name for name in self.columns if name in USED]
         self.rejects: list[Reject] = []

@@ -12,7 +12,7 @@ class SacctSettings(BaseModel):
 
     files: tuple[str, ...] = Field(
         min_length=1,
-        description="Dumps of `sacct -P` or `-p`, plain or gzipped; `-` is standard input.",
+        description="Dumps of `sacct -P`, `-p` or `--json`, plain or gzipped; `-` is standard input.",
         json_schema_extra={"argument": True},
     )
     columns: str | None = Field(

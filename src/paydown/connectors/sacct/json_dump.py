@@ -1,0 +1,98 @@
+"""Dumps of `sacct --json` (or of slurmrestd's `/slurmdb/*/jobs`), read job by job into the same rows as `sacct -P`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from paydown.connectors.sacct.document import Document
+from paydown.connectors.sacct.json_rows import Row, is_job, rows_of
+from paydown.connectors.sacct.shapes import text
+from paydown.errors import InputError
+from paydown.model.batch import LINE, Reject
+
+if TYPE_CHECKING:
+    from paydown.connectors.sacct.records import Doubts
+
+COLUMNS = (
+    "JobID", "Cluster", "Account", "User", "JobName", "Partition", "QOS", "WCKey", "Constraints", "Submit", "Eligible",
+    "Start", "End", "Elapsed", "Timelimit", "TimelimitRaw", "TotalCPU", "State", "ExitCode", "Reason", "Priority",
+    "Restarts", "NNodes", "NCPUS", "ReqCPUS", "ReqMem", "ReqTRES", "AllocTRES", "NodeList", "SubmitLine",
+    "AdminComment", "AveCPU", "AveRSS", "MaxRSS", "NTasks", "TRESUsageInTot", "TRESUsageInAve", "TRESUsageInMax",
+)  # fmt: skip
+"""The fields of sacct that are made of it."""
+
+PIECE = 40_000
+"""Rows of one piece."""
+
+COMES_AGAIN = frozenset({"REQUEUED", "RESIZING", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED"})
+"""States after which a job may start once more: its rows lie apart, in order of submission, and are read together."""
+
+_SCHEMA = pa.schema([*((name, pa.string()) for name in COLUMNS), (LINE, pa.int64())])
+
+
+class JsonDump:
+    """One file of sacct output in JSON."""
+
+    wanted = COLUMNS
+
+    def __init__(self, path: str, stream: IO[bytes], doubts: Doubts) -> None:
+        self.path = path
+        self.rejects: list[Reject] = []
+        self._document = Document(path, stream)
+        self._doubts = doubts
+        self._jobs = 0
+
+    def pieces(self) -> Iterator[pa.Table]:
+        """Yield tables of rows as text and `_line`, each of whole jobs; fills `rejects` on the way."""
+        later: list[Row] = []
+        again: set[str | None] = set()
+        rows: list[Row] = []
+        for line, job in self._document.elements("jobs"):
+            found = self._rows(line, job)
+            if found and _comes_again(found[0]):
+                again.add(found[0]["JobID"])
+            (later if found and found[0]["JobID"] in again else rows).extend(found)
+            if len(rows) >= PIECE:
+                yield _table(rows)
+                rows = []
+        self._end()
+        yield _table(rows + later)
+
+    def _rows(self, line: int, job: Any) -> list[Row]:
+        self._jobs += 1
+        if not is_job(job):
+            if self._jobs == 1 and isinstance(job, dict) and "job_state" in job:
+                raise InputError(f"{self.path} is JSON of squeue or scontrol, not of accounting: use `sacct --json`.")
+            self.rejects.append(Reject("jobs", self.path, line, "bad-job", "the element is no job of accounting", ""))
+            return []
+        return [{**row, LINE: line} for row in rows_of(job)]  # type: ignore[dict-item]
+
+    def _end(self) -> None:
+        """Say what Slurm said beside the jobs; no jobs and an error are no dump."""
+        document = self._document
+        if not document.found:
+            raise InputError(f"{self.path}: is JSON without jobs: make it with `sacct --json`.")
+        told = document.beside.get("errors")
+        errors = [said for error in (told if isinstance(told, list) else ()) if (said := _said(error))]
+        if errors and not self._jobs:
+            raise InputError(f"{self.path} holds no jobs but an error of Slurm: {errors[0]}")
+        for error in errors:
+            self._doubts.add(f"Slurm told of an error in the dump: {error.replace('{', '(').replace('}', ')')}", 1)
+
+
+def _comes_again(row: Row) -> bool:
+    return row["State"] in COMES_AGAIN or row["Restarts"] not in {None, "0"}
+
+
+def _said(error: Any) -> str | None:
+    """Give the words of one of Slurm's errors."""
+    if not isinstance(error, dict):
+        return text(error)
+    return text(error.get("description")) or text(error.get("error"))
+
+
+def _table(rows: list[Row]) -> pa.Table:
+    return pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in _SCHEMA.names}, _SCHEMA)
