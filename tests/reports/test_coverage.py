@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+from paydown.ledger.carried import carried
 from paydown.reports.coverage import CoverageQuestion, run
 
 
@@ -87,3 +93,73 @@ def test_sources_with_their_horizons(book):
 
 def test_an_empty_store_has_empty_tables(book):
     assert not any(rows for rows in parts(book.store()).values())
+
+
+def sampled(book, days=3):
+    """Samples of two nodes over some days, some over midnight, some without a figure that others carry."""
+    for hour in range(24 * days):
+        for node, every in (("n1", 1), ("n2", 5)):
+            if hour % every == 0:
+                row = {
+                    "cluster": "c",
+                    "node": node,
+                    "gpu": "0",
+                    "start": book.at(hour + 0.75),
+                    "duration_ms": 2_700_000,
+                }
+                yield row | {"gpu_util_ratio": 0.5, "power_w": 9.0 if hour % 7 else None}
+
+
+def posted_samples(book, **more):
+    store_rows = {"gpu_samples": list(sampled(book))}
+    source = {"cluster": "c", "source": "s", "supports": "capacity;allocation;use", "ingested_at": book.at(0)}
+    store_rows["sources"] = [source | {"covers_from": book.at(0), "covers_to": book.at(60)}]
+    return book.store(**store_rows | more)
+
+
+def carried_rows(snapshot, days, alter=0):
+    """What posting counts of some days; with `alter` wrong by so much, so that it shows whether it was used."""
+    found = pa.concat_tables([carried(snapshot, "c", (day - date(1970, 1, 1)).days) for day in days]).to_pylist()
+    return [row | {"samples": row["samples"] + alter} for row in found]
+
+
+def of_signals(snapshot, **asked):
+    return parts(snapshot, **asked)["coverage.signals"]
+
+
+WINDOWS = [{}, {"start_ms": 0}, {"start_ms": 24.0}, {"start_ms": 10.5, "end_ms": 50.25}, {"start_ms": 24, "end_ms": 48}]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_what_was_counted_at_posting_gives_the_same(book, window):
+    asked = {name: book.ms(hours) for name, hours in window.items()}
+    days = [book.DAY + timedelta(days=number) for number in range(3)]
+    plain = posted_samples(book)
+    expected = (of_signals(plain, **asked), parts(plain, **asked)["coverage"])
+    assert expected[0]
+    posted = [
+        {"cluster": "c", "day": day, "settings": "{}", "end": min(at, book.at(60))}
+        for day, at in zip(days, (book.at(24), book.at(48), book.at(72)), strict=True)
+    ]
+    counted = posted_samples(book, posted=posted, carried=carried_rows(plain, days))
+    assert of_signals(counted, **asked) == expected[0]
+    tables = [row for row in parts(counted, **asked)["coverage"] if row["table"] not in {"carried", "posted"}]
+    assert tables == expected[1]
+
+
+def test_days_that_are_not_posted_or_not_wholly_asked_for_are_read(book):
+    days = [book.DAY + timedelta(days=number) for number in range(2)]
+    plain = posted_samples(book)
+    posted = [
+        {"cluster": "c", "day": day, "settings": "{}", "end": book.at(24 * (n + 1))} for n, day in enumerate(days)
+    ]
+    wrong = posted_samples(book, posted=posted, carried=carried_rows(plain, days, alter=100))
+    count = {row["samples"] for row in of_signals(plain) if row["node"] == "n1" and "gpu_util" in row["signal"]}
+    assert {row["samples"] for row in of_signals(wrong) if row["node"] == "n1" and "gpu_util" in row["signal"]} == {
+        count.pop() + 200
+    }
+    inside = {"start_ms": book.ms(1), "end_ms": book.ms(47)}
+    assert of_signals(wrong, **inside) == of_signals(plain, **inside)
+    dirty = [{"cluster": "c", "day": day, "need": "post"} for day in days]
+    stale = posted_samples(book, posted=posted, carried=carried_rows(plain, days, alter=100), dirty=dirty)
+    assert of_signals(stale) == of_signals(plain)

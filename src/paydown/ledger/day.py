@@ -67,6 +67,7 @@ from paydown.ledger.uses import (
 )
 from paydown.ledger.waiting import Waiting, waiting, wanted_steps
 from paydown.ledger.whole_job import SIGNALS, Figures, figures_of, job_totals, whole_job
+from paydown.model.entries import CARRIED
 from paydown.model.units import BUCKET_MS, MS_PER_DAY
 
 Sampled = frozenset[tuple[str, int, str, str]]
@@ -104,6 +105,8 @@ class DayTables:
     """What was taken as without samples, so that whole-job figures counted: other days may prove it wrong."""
     inside: dict[tuple[str, str], int]
     """(node, TRES) to what is held while its capacity is reported: the `allocated` of the first identity (L2)."""
+    carried: pa.Table = field(default_factory=CARRIED.arrow.empty_table)
+    """Which samples there are: counted in the store, not from the facts that the ledger reads."""
 
 
 @dataclass

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from paydown.ledger.book import daily_table
+from paydown.ledger.carried import carried
 from paydown.ledger.columns import instants
 from paydown.ledger.day import DayTables, Known, Sampled, post_day
 from paydown.ledger.details import inactive_entries, merged, phase_of, refreshed
@@ -132,7 +133,8 @@ def work_out(
     """Work out a stretch of days; with `aside` what it makes is written into the store's files at once."""
     loader = Loader(snapshot, cluster, settings)
     for day in days:
-        worked = Worked(post_day(*loader.day(day), known))
+        made = post_day(*loader.day(day), known)
+        worked = Worked(replace(made, carried=carried(snapshot, cluster, day)))
         yield day, _set_aside(snapshot, worked) if aside else worked
 
 
@@ -347,7 +349,7 @@ class ClusterPosting:
         tables = worked.tables
         phases = self._phases(tables.open, edges, fresh_days)
         rest = inactive_entries(tables.open, phases, self._jobs_of(tables.open))
-        names = ("runs", "summaries", "pools", "doubts", "demand", "histograms")
+        names = ("runs", "summaries", "pools", "doubts", "demand", "histograms", "carried")
         fresh = {name: getattr(tables, name) for name in names}
         fresh["entries"] = pa.concat_tables([tables.entries.cast(rest.schema), rest])
         fresh["daily"] = pa.concat_tables([tables.daily.cast(DAILY.arrow), daily_table(rest)])

@@ -190,6 +190,20 @@ HISTOGRAMS = Table(
     row_group=50_000,
 )
 
+CARRIED = Table(
+    "carried", "derived", "Which samples there are of a node and day, and what they carry.",
+    (
+        _CLUSTER, _DAY, _NODE,
+        _text("table", "The table of samples.", choices=("gpu_samples", "host_samples")),
+        _text("signal", "The measured column; null: all samples, whatever they carry.", null=True),
+        Column("samples", "int", "How many samples that begin on the day carry it.", "samples"),
+        Column("described_ms", "int", "The sum of their durations.", "ms"),
+        Column("first", "instant", "The start of the first sample of the node on the day, whatever it carries.", "UTC"),
+        Column("last", "instant", "The latest end of its samples of the day.", "UTC"),
+    ),
+    ("cluster", "day", "node", "table", "signal"), partition=("cluster", "day"), sort=("table", "signal", "node"),
+)
+
 POSTED = Table(
     "posted", "derived", "Which days are posted, and how.",
     (
@@ -226,7 +240,7 @@ REJECTS = Table(
     ("cluster", "source", "table", "origin", "line", "reason", "row"), partition=(), sort=("source", "time"),
 )
 
-DERIVED = Registry.of(ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, HISTOGRAMS, POSTED).tables
+DERIVED = Registry.of(ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, HISTOGRAMS, CARRIED, POSTED).tables
 """Tables that posting makes from the facts."""
 
 META = Registry.of(DIRTY, REJECTS).tables

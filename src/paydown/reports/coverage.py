@@ -38,8 +38,9 @@ from pydantic import Field
 
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
+from paydown.reports.parts.coverage_samples import signals
 from paydown.reports.parts.coverage_store import COLUMNS, days, rejects, sources, tables
-from paydown.reports.parts.coverage_use import gaps, signals, use
+from paydown.reports.parts.coverage_use import gaps, use
 from paydown.reports.parts.filters import filters_of
 from paydown.reports.parts.known import known
 from paydown.reports.parts.parameters import Parameters
@@ -55,7 +56,7 @@ class CoverageQuestion(Parameters):
     """What is asked of coverage."""
 
     node: tuple[str, ...] = Field((), description="Only these nodes, in the tables by node.")
-    signals: bool = Field(True, description="Look at the samples themselves for coverage.signals; slow on many.")
+    signals: bool = Field(True, description="Say which samples there are, in coverage.signals.")
 
 
 def run(snapshot: Snapshot, asked: CoverageQuestion) -> Answer:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from paydown.model.entries import DERIVED
 from paydown.model.facts import FACTS
 from paydown.model.schema import Table
-from paydown.model.window import date_of
+from paydown.model.units import MS_PER_DAY
+from paydown.model.window import EPOCH_DAY, Window, date_of
 from paydown.reports.interface import Answer, OutColumn
 from paydown.reports.parts.answers import table
+from paydown.reports.parts.coverage_samples import SAMPLE_TABLES, counted
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement, quoted
 
@@ -30,14 +35,50 @@ COLUMNS = (
 
 def tables(scope: Scope) -> pa.Table:
     """Count the rows of each table, and tell from when to when they reach."""
-    selects = [_span(found) for found in (*FACTS.values(), *DERIVED.values()) if found.name != "sources"]
-    order = 'list_position({names}, "table")'
+    every = [found for found in (*FACTS.values(), *DERIVED.values()) if found.name != "sources"]
+    large = [one for one in every if one in SAMPLE_TABLES or (one.role == "derived" and one.partition == BY_DAY)]
     statement = Statement()
+    statement.tables["logged"] = _logged(scope, large)
+    selects = ["SELECT * FROM logged", *(_span(found) for found in every if found not in large)]
+    order = 'list_position({names}, "table")'
     names = statement.bind([*FACTS, *DERIVED])
     text = (
         f'SELECT * FROM ({" UNION ALL ".join(selects)}) WHERE "rows" > 0 ORDER BY cluster, {order.format(names=names)}'
     )
     return scope.query(text, statement)
+
+
+BY_DAY = ("cluster", "day")
+"""The partition of the large tables, of which the store's log tells rows and days."""
+
+
+def _logged(scope: Scope, large: Sequence[Table]) -> pa.Table:
+    """Give (cluster, table, rows, first, last) of tables that have a file for each day, without reading them."""
+    import pyarrow as pa
+
+    found = []
+    for one in large:
+        files = scope.snapshot.data_files(one.name, clusters=list(scope.clusters))
+        for cluster in sorted({file.part[0] for file in files}):
+            own = [file for file in files if file.part[0] == cluster]
+            days = [(date.fromisoformat(file.part[1]) - EPOCH_DAY).days for file in own]
+            whole = Window(min(days) * MS_PER_DAY, (max(days) + 1) * MS_PER_DAY)
+            span = whole if one.role == "derived" else _of_samples(scope, cluster, one, whole)
+            rows = sum(file.rows for file in own)
+            found.append((cluster, one.name, rows, span.start_ms, span.end_ms))
+    kinds = (pa.string(), pa.string(), pa.int64(), pa.int64(), pa.int64())
+    columns = zip(*found, strict=True) if found else [[]] * len(kinds)
+    return pa.table(
+        [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)],
+        ["cluster", "table", "rows", "first", "last"],
+    )
+
+
+def _of_samples(scope: Scope, cluster: str, found: Table, whole: Window) -> Window:
+    """Give the first start and the last end of the samples that begin in some days."""
+    parts = counted(replace(scope, clusters=(cluster,)), whole, [found])
+    rows = [row for part in parts for row in part.select(["first", "last"]).to_pylist()]
+    return Window(min(row["first"] for row in rows), max(row["last"] for row in rows))
 
 
 def _span(found: Table) -> str:

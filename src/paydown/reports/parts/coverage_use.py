@@ -1,21 +1,15 @@
-"""How much of what was held is observed, by node and signal; which samples there are; where the gaps are."""
+"""How much of what was held is observed, by node and signal; where the gaps are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from paydown.model.entries import ALLOCATED
-from paydown.model.facts import GPU_SAMPLES, HOST_SAMPLES
-from paydown.model.schema import Table
 from paydown.model.units import BUCKET_MS, MS_PER_HOUR, TRES
-from paydown.model.window import Window
 from paydown.reports.interface import Answer, OutColumn
 from paydown.reports.parts.answers import table
 from paydown.reports.parts.balance import hours
-from paydown.reports.parts.energy import REACH_MS
 from paydown.reports.parts.postings import Filters, postings
 from paydown.reports.parts.scope import Scope
-from paydown.reports.parts.statement import Statement, quoted
+from paydown.reports.parts.statement import Statement
 
 _NODE = (OutColumn("cluster", "", "The cluster."), OutColumn("node", "", "The node."))
 _TRES = OutColumn("tres", "", "The countable resource.")
@@ -52,53 +46,6 @@ def use(scope: Scope, filters: Filters) -> Answer:
         OutColumn("share", "share", "The part of what was held there of this TRES, weighted by hours.", "share"),
     )
     return table("coverage.use", scope, columns, scope.query(text, statement, scope.window))
-
-
-SIGNALS = """
-SELECT cluster, node, unnest({names}) AS signal, unnest([{counts}]) AS samples,
-    unnest([{lengths}]) / {hour} AS described_hours, first, last
-FROM (
-    SELECT cluster, node, {sums}, min(epoch_ms(start)) AS first, max(epoch_ms(start) + duration_ms) AS last
-    FROM {table} WHERE duration_ms > 0 AND epoch_ms(start) < {end} AND epoch_ms(start) + duration_ms > {start} {nodes}
-    GROUP BY cluster, node
-)
-"""
-
-
-def signals(scope: Scope, nodes: Sequence[str]) -> Answer:
-    """Count the samples of a window that carry each measured quantity, by node."""
-    statement = Statement()
-    parts = " UNION ALL ".join(_signals(found, scope, statement, nodes) for found in (GPU_SAMPLES, HOST_SAMPLES))
-    text = f"SELECT * FROM ({parts}) WHERE samples > 0 ORDER BY cluster, node, signal"
-    columns = (
-        *_NODE,
-        OutColumn("signal", "", "The measured column, with its table."),
-        OutColumn("samples", "samples", "Samples that carry it.", "number"),
-        OutColumn("described_hours", "device-hours or node-hours", "The time that these samples declare.", "number"),
-        OutColumn("first", "UTC", "The start of the first sample of the node.", "instant"),
-        OutColumn("last", "UTC", "The end of its last.", "instant"),
-    )
-    reach = Window(scope.window.start_ms - REACH_MS, scope.window.end_ms)
-    return table("coverage.signals", scope, columns, scope.query(text, statement, reach))
-
-
-def _signals(found: Table, scope: Scope, statement: Statement, nodes: Sequence[str]) -> str:
-    columns = [(f"n{place}", f"d{place}", quoted(name)) for place, name in enumerate(found.measured)]
-    sums = [
-        f"count({column}) AS {count}, CAST(sum(duration_ms) FILTER (WHERE {column} IS NOT NULL) AS DOUBLE) AS {length}"
-        for count, length, column in columns
-    ]
-    return SIGNALS.format(
-        names=statement.bind([f"{found.name}.{name}" for name in found.measured]),
-        counts=", ".join(count for count, _, _ in columns),
-        lengths=", ".join(length for _, length, _ in columns),
-        hour=float(MS_PER_HOUR),
-        sums=", ".join(sums),
-        table=found.name,
-        start=statement.bind(scope.window.start_ms),
-        end=statement.bind(scope.window.end_ms),
-        nodes=f"AND {statement.one_of('node', nodes)}" if nodes else "",
-    )
 
 
 GAPS = """WITH postings AS (
