@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Needs Python 3.11 or newer, and nothing else; uses uv where it is there.
 
 PYTHON ?= python3
-EXTRAS ?= charts
+EXTRAS ?= charts,objects
 WORKERS ?= 2
 CLUSTERS ?= 20000
 
@@ -17,7 +17,7 @@ UV := $(shell command -v uv 2>/dev/null)
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: $(STAMP) ## Make .venv and install Paydown with its development tools (EXTRAS=charts).
+setup: $(STAMP) ## Make .venv and install Paydown with its development tools (EXTRAS=charts,objects).
 
 demo: $(STAMP) ## A synthetic month of a cluster, from facts to a page with the picture.
 	@$(BIN)/paydown demo

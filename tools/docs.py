@@ -224,6 +224,17 @@ def report_list(_: str) -> Iterator[str]:
     return grid(("report", "the question"), rows)
 
 
+# ---- files
+
+
+def file_text(path: str) -> Iterator[str]:
+    """Show a file as it is: what is run as a block of its own as `python`, a test as `py`."""
+    kind = Path(path).suffix.removeprefix(".")
+    yield "```" + ("python" if kind == "py" and "tests" not in Path(path).parts else kind)
+    yield (ROOT / path).read_text().rstrip("\n")
+    yield "```"
+
+
 # ---- measurements
 
 
@@ -330,6 +341,7 @@ BLOCKS: dict[str, Callable[[str], Iterator[str]]] = {
     "commands": commands,
     "connectors": connector_list,
     "exit-codes": exit_codes,
+    "file": file_text,
     "labels": label_list,
     "measures": measure_list,
     "output-flags": output_flags,

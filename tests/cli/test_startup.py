@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("pyarrow", "duckdb", "deltalake", "numpy", "altair", "vl_convert", "rich", "pydantic")
+HEAVY = ("pyarrow", "duckdb", "deltalake", "numpy", "altair", "vl_convert", "rich", "pydantic", "obstore", "fsspec")
 LAZY = """
 import sys
 from paydown.surfaces.cli.main import run

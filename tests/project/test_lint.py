@@ -35,7 +35,7 @@ FORBIDDEN = {
     "Imports go one way": ("model/units.py", "import paydown.store"),
     "Connectors do not know each other": ("connectors/facts.py", "import paydown.connectors.openb"),
     "Surfaces do not know each other": ("surfaces/values.py", "import paydown.surfaces.cli"),
-    "Only the store speaks DuckDB and Delta Lake": ("reports/interface.py", "import duckdb"),
+    "Only the store speaks DuckDB, Delta Lake and S3": ("reports/interface.py", "import duckdb"),
     "Only the edges touch the world": ("ledger/settings.py", "import socket"),
 }
 

@@ -14,6 +14,8 @@ from paydown.reports.ledger import LedgerQuestion
 from paydown.reports.ledger import run as run_ledger
 from paydown.reports.usage import UsageQuestion
 from paydown.reports.usage import run as run_usage
+from paydown.reports.wait import WaitQuestion
+from paydown.reports.wait import run as run_wait
 from paydown.store import open_store
 
 DATA = Path("/work/shared/data")
@@ -44,6 +46,11 @@ def test_accounting_of_a_real_slurm_cluster(tmp_path):
     assert row["jobs_ended"] == 11_285
     assert round(row["cpu_hours"], 4) == 71_984.2764
     assert round(row["wait_mean_hours"], 5) == 1.85771
+    asked = WaitQuestion(start_ms=ms(2016, 12, 22), end_ms=ms(2017, 1, 2), by=(), counted="ended")
+    (row,) = run_wait(snapshot, asked).rows.to_pylist()
+    assert row["jobs"] == 11_285
+    assert round(row["since_submit_mean_hours"], 5) == 1.85771
+    assert row["free_gpus_mean"] is row["fit_free_share"] is None
 
 
 @pytest.mark.skipif(not (DATA / "clustercockpit-alex").is_dir(), reason="the folder clustercockpit-alex is missing")

@@ -20,6 +20,7 @@ from paydown.errors import UsageError
 from paydown.ingest import ingest
 from paydown.reports import registry
 from paydown.store import forget, history, open_store
+from paydown.store.files import Folder
 from paydown.store.tables import TABLES
 
 NAMES = ("carol", "Carol Someone", "c.someone@example.org")
@@ -212,7 +213,7 @@ class StopError(Exception):
 
 STEPS = [
     (history, "promise"), (forget, "forget"), (history, "_present_alone"), (history, "_before"), (history, "_sweep"),
-    (history, "_to_disk"), (history, "purge"),
+    (Folder, "keep"), (Folder, "remove"), (history, "purge"),
 ]  # fmt: skip
 
 

@@ -19,10 +19,11 @@ def test_there_is_no_store(tmp_path):
 
 
 @pytest.mark.parametrize("create", [True, False])
-def test_an_object_store_is_refused_and_no_folder_is_made_of_its_address(tmp_path, monkeypatch, create):
+@pytest.mark.parametrize("address", ["gs://bucket/store", "s3://", "s3://bucket/x?versionId=1", "https://host/x"])
+def test_other_addresses_are_refused_and_no_folder_is_made_of_them(tmp_path, monkeypatch, address, create):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StoreError, match="give a folder"):
-        open_store("s3://bucket/store", create=create)
+        open_store(address, create=create)
     assert not list(tmp_path.iterdir())
 
 

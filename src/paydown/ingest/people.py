@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from paydown.store.transaction import Transaction
 
 _NAMED = {"jobs": "user", "reservations": "users"}
+_TELLING = ("user", "e-mail")
+"""The kinds of name that two people never share."""
 _SAID = {"verdicts": "by", "notices": "person"}
 
 
@@ -73,9 +75,9 @@ class People:
         """Make the persons of given identities keys: the stored one of the same name, else a new one."""
         said = rows.select(FACTS["identities"].names).to_pylist()
         stored = {_name(row): row["person"] for row in self._transaction.base.rows("identities").to_pylist()}
-        for row in said:
+        for row in sorted(said, key=lambda row: row["kind"] != "user"):
             known = stored.get(_name(row)) or stored.get((row["kind"], row["name"], None))
-            if known is not None and not is_key(row["person"]):
+            if known is not None and row["kind"] in _TELLING and not is_key(row["person"]):
                 self._aliases.setdefault(row["person"], known)
         for row in said:
             if not is_key(row["person"]):

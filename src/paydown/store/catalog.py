@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from paydown.errors import StoreError
 from paydown.store import delta
 from paydown.store.delta import DataFile
+from paydown.store.files import files
 from paydown.store.layout import catalog_path
 
 SCHEMA = pa.schema([
@@ -63,7 +64,9 @@ def read(store: str) -> Catalog:
     if len(found) != 1:
         raise StoreError(f"the catalog at {uri} is damaged: it has {len(found)} files instead of one.")
     try:
-        rows = pq.read_table(delta.location(uri, found[0]), schema=SCHEMA).to_pylist()
+        place = delta.location(uri, found[0])
+        (source,) = files(place).sources([place], [found[0].size], SCHEMA.names)
+        rows = pq.read_table(source, schema=SCHEMA).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise StoreError(f"cannot read the catalog at {uri}: {error}") from error
     return Catalog(version or 0, {row["table"]: _pin(row) for row in rows})
@@ -84,7 +87,8 @@ def commit(store: str, base: Catalog, pins: dict[str, Pin]) -> Catalog:
     path = f"{uuid.uuid4().hex}.parquet"
     with delta.created(uri, path) as sink:
         pq.write_table(pa.Table.from_pylist(rows, SCHEMA), sink, compression="zstd")
-    file = DataFile(path, delta.size(uri, path), len(rows), (), int(time.time() * 1000))
+        size = sink.tell()
+    file = DataFile(path, size, len(rows), (), int(time.time() * 1000))
     version = delta.commit(uri, SCHEMA, (), [file], base=base.version)
     delta.checkpoint(uri, version)
     return Catalog(version, pins)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 
 from paydown.errors import StoreError
 from paydown.store import delta, engine
+from paydown.store.files import files
 from paydown.store.layout import scratch_path, table_path
 from paydown.store.tables import TABLES, physical, stored
 
@@ -29,19 +29,19 @@ def problems(snapshot: Snapshot) -> Iterator[str]:
             yield f"the catalog names a table {name} that this program does not know."
             continue
         try:
-            files = snapshot.data_files(name)
+            listed = snapshot.data_files(name)
         except StoreError as error:
             yield str(error)
             continue
-        yield from _sizes(pin, files)
-        broken = list(_files(snapshot, name, files))
+        yield from _sizes(pin, listed)
+        broken = list(_files(snapshot, name, listed))
         yield from broken
         if not broken:
-            yield from _keys(snapshot, TABLES[name], files)
+            yield from _keys(snapshot, TABLES[name], listed)
 
 
-def _sizes(pin: Pin, files: list[DataFile]) -> Iterator[str]:
-    found = (len(files), sum(file.rows for file in files))
+def _sizes(pin: Pin, listed: list[DataFile]) -> Iterator[str]:
+    found = (len(listed), sum(file.rows for file in listed))
     if found != (pin.files, pin.rows):
         yield (
             f"{pin.table}: the catalog says {pin.files} files with {pin.rows} rows, "
@@ -49,10 +49,10 @@ def _sizes(pin: Pin, files: list[DataFile]) -> Iterator[str]:
         )
 
 
-def _files(snapshot: Snapshot, name: str, files: list[DataFile]) -> Iterator[str]:
+def _files(snapshot: Snapshot, name: str, listed: list[DataFile]) -> Iterator[str]:
     uri = table_path(snapshot.path, name)
-    for file in files:
-        place = Path(delta.location(uri, file))
+    for file in listed:
+        place = delta.location(uri, file)
         try:
             yield from (f"{place}: {fault}" for fault in _file(place, name, file))
         except FileNotFoundError:
@@ -61,10 +61,12 @@ def _files(snapshot: Snapshot, name: str, files: list[DataFile]) -> Iterator[str
             yield f"{place} cannot be read: {error}"
 
 
-def _file(place: Path, name: str, file: DataFile) -> Iterator[str]:
-    if place.stat().st_size != file.size:
-        yield f"has {place.stat().st_size} bytes, the log says {file.size}."
-    with pq.ParquetFile(place) as opened:
+def _file(place: str, name: str, file: DataFile) -> Iterator[str]:
+    size = files(place).size(place)
+    if size != file.size:
+        yield f"has {size} bytes, the log says {file.size}."
+    (source,) = files(place).sources([place], [size], stored(name).names)
+    with pq.ParquetFile(source) as opened:
         missing = set(physical(name).names) - set(opened.schema_arrow.names)
         if missing:
             yield f"lacks the columns {', '.join(sorted(missing))}."
@@ -73,14 +75,14 @@ def _file(place: Path, name: str, file: DataFile) -> Iterator[str]:
         yield f"has {rows} rows, the log says {file.rows}."
 
 
-def _keys(snapshot: Snapshot, table: Table, files: list[DataFile]) -> Iterator[str]:
+def _keys(snapshot: Snapshot, table: Table, listed: list[DataFile]) -> Iterator[str]:
     """Look for natural keys that stand twice, in portions within which equal keys must lie."""
     if table.role == "meta":
         return
     within = [at for at, part in enumerate(table.partition) if part == "cluster" or set(table.by) <= set(table.key)]
     portions: dict[tuple[str, ...], list[str]] = {}
     uri = table_path(snapshot.path, table.name)
-    for file in files:
+    for file in listed:
         portions.setdefault(tuple(file.part[at] for at in within), []).append(delta.location(uri, file))
     keys = pa.schema([stored(table.name).field(name) for name in table.key])
     for portion, places in portions.items():

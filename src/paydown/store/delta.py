@@ -8,12 +8,10 @@ was never acknowledged) is thereby undone by the next commit.
 from __future__ import annotations
 
 import json
-import os
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -23,6 +21,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from paydown.errors import StoreBusyError, StoreError
 from paydown.model.window import from_ms
+from paydown.store.files import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -75,8 +74,9 @@ def commit(
     """
     try:
         table = _open(uri, None) or DeltaTable.create(
-            uri, Schema.from_arrow(schema), partition_by=list(partition), configuration=_CONFIGURATION
-        )
+            uri, Schema.from_arrow(schema), partition_by=list(partition), configuration=_CONFIGURATION,
+            storage_options=files(uri).options(),
+        )  # fmt: skip
         before = table.version()
         if base is not None and before != base:
             raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.")
@@ -112,12 +112,17 @@ def checkpoint(uri: str, version: int) -> None:
     """
     if version % CHECKPOINT_EVERY == 0:
         with suppress(DeltaError, OSError, StoreError):
-            DeltaTable(uri, version=version).create_checkpoint()
+            sum_up(uri, version)
+
+
+def sum_up(uri: str, version: int) -> None:
+    """Sum up the log at a version in a checkpoint."""
+    DeltaTable(uri, version=version, storage_options=files(uri).options()).create_checkpoint()
 
 
 def _open(uri: str, version: int | None) -> DeltaTable | None:
     try:
-        return DeltaTable(uri, version=version)
+        return DeltaTable(uri, version=version, storage_options=files(uri).options())
     except TableNotFoundError:
         if version is not None:
             raise StoreError(f"{uri} is missing though the catalog names its version {version}.") from None
@@ -187,26 +192,17 @@ def location(uri: str, file: DataFile) -> str:
 @contextmanager
 def created(uri: str, path: str) -> Iterator[BinaryIO]:
     """Write a new data file: it is on the disk when the block ends, and gone where it fails."""
-    place = Path(f"{uri}/{path}")
+    place = f"{uri}/{path}"
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with place.open("xb") as sink:
+        with files(place).created(place) as sink:
             yield sink
-            sink.flush()
-            os.fsync(sink.fileno())
     except OSError as error:
-        place.unlink(missing_ok=True)
         raise StoreError(f"cannot write {place}: {error.strerror or error}.") from error
-
-
-def size(uri: str, path: str) -> int:
-    """Give the bytes of a data file."""
-    return Path(f"{uri}/{path}").stat().st_size
 
 
 def remove(uri: str, path: str) -> None:
     """Remove a data file that no version names."""
-    Path(f"{uri}/{path}").unlink(missing_ok=True)
+    files(uri).remove([f"{uri}/{path}"])
 
 
 def vacuum(uri: str, grace_hours: int) -> tuple[int, int]:
@@ -219,11 +215,10 @@ def vacuum(uri: str, grace_hours: int) -> tuple[int, int]:
         return 0, 0
     # Delta's own removal would commit to the log what it did: a head that the catalog does not know.
     unused = table.vacuum(grace_hours, dry_run=True, enforce_retention_duration=False, full=True)
-    places = [Path(f"{uri}/{path}") for path in unused]
-    freed = sum(place.stat().st_size for place in places if place.exists())
-    for place in places:
-        place.unlink(missing_ok=True)
-    return len(places), freed
+    sizes = files(uri).sizes(uri) if unused else {}
+    freed = sum(sizes.get(path, 0) for path in unused)
+    files(uri).remove([f"{uri}/{path}" for path in unused])
+    return len(unused), freed
 
 
 def shorten(uri: str) -> None:
@@ -236,10 +231,4 @@ def shorten(uri: str) -> None:
 
 def _flush(uri: str, version: int) -> None:
     """Bring a commit to the disk, so that a power cut cannot take it back after what follows it."""
-    log = Path(f"{uri}/_delta_log")
-    for place in (log / f"{version:020d}.json", log):
-        handle = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    files(uri).keep((f"{uri}/_delta_log/{version:020d}.json", f"{uri}/_delta_log"))

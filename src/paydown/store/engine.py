@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from paydown.errors import StoreError
+from paydown.store.files import files, remote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
+
+    from paydown.store.files import Files
 
 _MEMORY_SHARE = 0.5
 _LEAST_MEMORY = 512 << 20
@@ -35,7 +38,7 @@ def run(
     """Run one statement that sees these views (name: SELECT) and Arrow tables, and give its rows."""
     import duckdb
 
-    cursor = _database(os.getpid(), scratch).cursor()
+    cursor = _database(os.getpid(), scratch, files(scratch)).cursor()
     try:
         cursor.execute("SET TimeZone = 'UTC'")
         for name, rows in tables.items():
@@ -50,7 +53,7 @@ def run(
 
 
 @lru_cache(maxsize=8)
-def _database(process: int, scratch: str) -> DuckDBPyConnection:  # noqa: ARG001 (a fork must not share a connection)
+def _database(process: int, scratch: str, at: Files) -> DuckDBPyConnection:  # noqa: ARG001 (no fork shares a connection)
     import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -62,18 +65,21 @@ def _database(process: int, scratch: str) -> DuckDBPyConnection:  # noqa: ARG001
     }
     database = duckdb.connect(":memory:", config=config)
     database.execute("SET parquet_metadata_cache = true")
+    at.attach(database)
     return database
 
 
 def _own(scratch: str) -> str:
     """Give a folder to spill into that no other process uses; outside the store where that cannot be written."""
     place = Path(scratch) if Path(scratch).is_dir() else Path(scratch).parent
-    inside = os.access(place, os.W_OK)
+    inside = not remote(scratch) and os.access(place, os.W_OK)
     return f"{scratch if inside else tempfile.gettempdir()}/paydown-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def sweep(scratch: str, grace_hours: int) -> None:
     """Remove what killed processes spilled, once it is that old."""
+    if remote(scratch):
+        return
     for place in Path(scratch).glob("paydown-*"):
         if time.time() - place.stat().st_mtime > grace_hours * 3600:
             shutil.rmtree(place, ignore_errors=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deltalake import DeltaTable
-
+from paydown.errors import StoreError
 from paydown.store import delta, layout
+from paydown.store.files import files
 from paydown.store.layout import catalog_path, scratch_path, table_path
 
 if TYPE_CHECKING:
@@ -27,20 +26,18 @@ _SPILLED = re.compile(r"paydown-(\d+)-[0-9a-f]+")
 def pending(store: str) -> str | None:
     """Give what was written down when a removal began that did not end: a person key; None where there is none."""
     try:
-        return str(json.loads((Path(store) / PENDING).read_text(encoding="utf-8"))["person"])
+        return str(json.loads(files(store).read(f"{store}/{PENDING}"))["person"])
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StoreError(f"cannot read {store}/{PENDING}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError):
         return ""
 
 
 def promise(store: str, person: str) -> None:
     """Write down that old states must be removed; the next writer does it, should this one be killed."""
-    partial = Path(store) / f"{PENDING}.new"
-    partial.write_text(json.dumps({"person": person}) + "\n", encoding="utf-8")
-    _to_disk(partial)
-    partial.replace(Path(store) / PENDING)
-    _to_disk(Path(store))
+    files(store).replace(f"{store}/{PENDING}", (json.dumps({"person": person}) + "\n").encode())
 
 
 def purge(transaction: Transaction) -> tuple[int, int]:
@@ -55,28 +52,26 @@ def purge(transaction: Transaction) -> tuple[int, int]:
     places = [catalog_path(store), *(table_path(store, name) for name in snapshot.catalog.pins)]
     removed = [_present_alone(place) for place in places]
     _sweep(scratch_path(store))
-    (Path(store) / PENDING).unlink(missing_ok=True)
-    _to_disk(Path(store))
+    files(store).remove([f"{store}/{PENDING}"])
+    files(store).keep([store])
     return sum(each[0] for each in removed), sum(each[1] for each in removed)
 
 
 def _present_alone(uri: str) -> tuple[int, int]:
     """Remove the data files that the head does not name, then the log before the head, summed up in a checkpoint."""
-    head, files = delta.state(uri, None, ())
+    head, listed = delta.state(uri, None, ())
     if head is None:
         return 0, 0
-    needed = {Path(delta.location(uri, file)) for file in files}
-    data = [place for place in Path(uri).rglob("*.parquet") if "_delta_log" not in place.parts]
-    gone = [place for place in data if place not in needed]
-    log = Path(uri) / "_delta_log"
-    DeltaTable(uri, version=head).create_checkpoint()
-    for place in (*log.glob(f"{head:020d}.checkpoint*"), log / "_last_checkpoint", log):
-        _to_disk(place)
-    gone += [place for place in log.iterdir() if _before(place.name, head)]
-    freed = sum(place.stat().st_size for place in gone)
-    for place in gone:
-        place.unlink(missing_ok=True)
-    return len(gone), freed
+    delta.sum_up(uri, head)
+    sizes = files(uri).sizes(uri)
+    needed = {file.path for file in listed}
+    logged = {path: path.removeprefix("_delta_log/") for path in sizes if path.startswith("_delta_log/")}
+    summed = [path for path, name in logged.items() if name.startswith(f"{head:020d}.checkpoint")]
+    files(uri).keep(f"{uri}/{path}" for path in (*summed, "_delta_log/_last_checkpoint", "_delta_log"))
+    gone = [path for path in sizes if path.endswith(".parquet") and path not in logged and path not in needed]
+    gone += [path for path, name in logged.items() if _before(name, head)]
+    files(uri).remove([f"{uri}/{path}" for path in gone])
+    return len(gone), sum(sizes[path] for path in gone)
 
 
 def _before(name: str, head: int) -> bool:
@@ -93,11 +88,3 @@ def _sweep(scratch: str) -> None:
         found = _SPILLED.fullmatch(place.name)
         if found is None or not Path(f"/proc/{found[1]}").exists():
             shutil.rmtree(place, ignore_errors=True)
-
-
-def _to_disk(place: Path) -> None:
-    handle = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

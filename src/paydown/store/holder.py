@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from paydown.errors import StoreBusyError
+
 BEAT_S = 15.0
 """How often a writer shows that it lives."""
 
@@ -69,6 +71,14 @@ def decoded(text: bytes) -> Holder | None:
         return Holder(**{**found, "beat": float(found["beat"])})
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def taken_over(store: str, by: str) -> StoreBusyError:
+    """Give what a holder that lost its lease is told."""
+    return StoreBusyError(
+        f"the right to write {store} was taken over by {by}, because this process gave no sign of life for "
+        f"{STALE_S:.0f} s; nothing was changed, try again."
+    )
 
 
 def machine() -> str:

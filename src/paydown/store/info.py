@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paydown.store import filesystem, lock
+from paydown.store.files import files
 from paydown.store.tables import TABLES
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Info:
 
 def info(snapshot: Snapshot, marker: Marker, kind: str | None) -> Info:
     """Describe a store from its catalog alone."""
-    kind = filesystem.kind(snapshot.path) if kind is None else kind
+    kind = files(snapshot.path).kind(snapshot.path) if kind is None else kind
     tables = tuple(
         TableInfo(
             pin.table, TABLES[pin.table].role if pin.table in TABLES else "", pin.rows, pin.bytes, pin.files,

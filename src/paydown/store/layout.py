@@ -4,20 +4,21 @@ STORE/paydown-store.json      layout version, when it was made, its id
 STORE/catalog/                Delta table: which version of each table is acknowledged
 STORE/tables/<table>/         one Delta table for each table of the model, made when first written
 STORE/tmp/                    spilled intermediate results; may be emptied at any time
-STORE/writer.lock|.lease      who writes at the moment
+STORE/writer.lock|.lease      who writes at the moment (on an object store: STORE/writer/<number>.lease)
 """
 
 from __future__ import annotations
 
 import json
-import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paydown.errors import StoreError
+from paydown.store.access import bucket_of
+from paydown.store.files import files, remote
 from paydown.store.tables import TABLES
 
 if TYPE_CHECKING:
@@ -45,6 +46,13 @@ class Marker:
     """A random id of the store."""
 
 
+def place(path: str) -> str:
+    """Give the place of a store as it is written everywhere; `StoreError` where none can be there."""
+    if remote(path):
+        bucket_of(path)
+    return path.rstrip("/") or "/"
+
+
 def table_path(store: str, table: str) -> str:
     """Give the place of a table."""
     return f"{store}/tables/{table}"
@@ -57,7 +65,8 @@ def catalog_path(store: str) -> str:
 
 def tables_made(store: str) -> dict[str, str]:
     """Give the places of the tables that were ever made, by name, whether acknowledged or not."""
-    return {name: table_path(store, name) for name in TABLES if Path(table_path(store, name)).is_dir()}
+    made = files(store).folders(f"{store}/tables")
+    return {name: table_path(store, name) for name in TABLES if name in made}
 
 
 def scratch_path(store: str) -> str:
@@ -67,46 +76,56 @@ def scratch_path(store: str) -> str:
 
 def make(store: str) -> Marker:
     """Make an empty store in a folder that is missing, empty, or already one."""
-    _local(store)
-    folder = Path(store)
-    if (folder / MARKER).exists():
-        return read(store)
+    written, at = f"{store}/{MARKER}", files(store)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            at.read(written)
+            return read(store)
+        if not at.vacant(store):
             raise StoreError(f"{store} is not empty and not a store; give an empty or a new folder.")
         marker = Marker(LAYOUT, datetime.now(tz=UTC).isoformat(timespec="seconds"), uuid.uuid4().hex)
-        write(store, marker)
+        if at.add(written, _text(marker)):
+            _guarded(store, marker)
     except OSError as error:
         raise StoreError(f"cannot make a store at {store}: {error.strerror}.") from error
-    return marker
+    return read(store)
 
 
-def _local(store: str) -> None:
-    if "://" in store:
-        raise StoreError(f"{store} is an address of an object store, which cannot hold a store yet; give a folder.")
+def _text(marker: Marker) -> bytes:
+    return (json.dumps(marker.__dict__, indent=1) + "\n").encode()
+
+
+def _guarded(store: str, marker: Marker) -> None:
+    """Leave no store where it could not be written safely."""
+    try:
+        guard(store, marker)
+    except StoreError:
+        files(store).remove([f"{store}/{MARKER}"])
+        raise
+
+
+def guard(store: str, marker: Marker) -> None:
+    """Raise `StoreError` where two writers of the store could not be told apart."""
+    files(store).guard(f"{store}/{MARKER}", _text(marker))
 
 
 def write(store: str, marker: Marker) -> None:
     """Write the marker file, whole or not at all."""
-    partial = Path(store) / f"{MARKER}.{os.getpid()}.new"
-    partial.write_text(json.dumps(marker.__dict__, indent=1) + "\n", encoding="utf-8")
-    partial.replace(Path(store) / MARKER)
+    files(store).replace(f"{store}/{MARKER}", _text(marker))
 
 
 def read(store: str) -> Marker:
     """Read the marker file; `StoreError` where there is none, it is damaged, or of a newer layout."""
-    _local(store)
-    place = Path(store) / MARKER
+    written = f"{store}/{MARKER}"
     try:
-        found = json.loads(place.read_text(encoding="utf-8"))
+        found = json.loads(files(store).read(written))
         marker = Marker(int(found["layout"]), str(found["created"]), str(found["id"]))
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(f"there is no store at {store}; an ingest makes one.") from None
     except OSError as error:
-        raise StoreError(f"cannot read {place}: {error.strerror}.") from error
+        raise StoreError(f"cannot read {written}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{place} is damaged ({error}); restore it from a backup.") from error
+        raise StoreError(f"{written} is damaged ({error}); restore it from a backup.") from error
     if marker.layout > LAYOUT:
         raise StoreError(
             f"the store at {store} has layout {marker.layout}, newer than this program's {LAYOUT}: "

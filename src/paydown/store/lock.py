@@ -16,10 +16,11 @@ from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from paydown.errors import StoreBusyError, StoreError
-from paydown.store import filesystem, holder
+from paydown.store import filesystem, holder, leases
+from paydown.store.files import remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +40,22 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
-@dataclass
-class Lease:
+class Lease(Protocol):
     """The right to write."""
+
+    def check(self) -> None:
+        """Raise `StoreBusyError` where somebody took the lease over."""
+
+    def beat(self, now: float) -> None:
+        """Give a sign of life."""
+
+    def release(self) -> None:
+        """Give the right back, unless it was taken over."""
+
+
+@dataclass
+class FileLease:
+    """The right to write, as a file."""
 
     place: Path
     handle: int
@@ -51,10 +65,7 @@ class Lease:
     def check(self) -> None:
         """Raise `StoreBusyError` where somebody took the lease over."""
         if not self._mine():
-            raise StoreBusyError(
-                f"the right to write {self.place.parent} was taken over by {named(self.place.parent)}, because this "
-                f"process gave no sign of life for {holder.STALE_S:.0f} s; nothing was changed, try again."
-            )
+            raise holder.taken_over(str(self.place.parent), named(self.place.parent))
 
     def _mine(self) -> bool:
         try:
@@ -68,12 +79,20 @@ class Lease:
         os.pwrite(self.handle, self.holder.encoded(), 0)
         os.fsync(self.handle)
 
+    def release(self) -> None:
+        """Remove the file, unless it is another's."""
+        with suppress(StoreBusyError):
+            self.check()
+            self.place.unlink(missing_ok=True)
+        os.close(self.handle)
+
 
 class _Patience:
     """How long to wait for a store that is held."""
 
     def __init__(self, store: str, wait_s: float, clock: Clock) -> None:
         self._store = store
+        self._look_s = leases.LOOK_S if remote(store) else _LOOK_S
         self._left_s = wait_s
         self._clock = clock
 
@@ -83,8 +102,8 @@ class _Patience:
             raise StoreBusyError(
                 f"the store at {self._store} is being written by {named(self._store)}; wait for it, or try again later."
             )
-        self._clock.sleep(min(_LOOK_S, self._left_s))
-        self._left_s -= _LOOK_S
+        self._clock.sleep(min(self._look_s, self._left_s))
+        self._left_s -= self._look_s
 
 
 @contextmanager
@@ -97,18 +116,30 @@ def held(
     """
     clock = clock or Clock()
     patience = _Patience(store, wait_s, clock)
-    local = not filesystem.shared(filesystem.kind(store) if kind is None else kind)
-    with _kernel_lock(store, patience, wanted=local) as locked:
-        lease = _lease(store, patience, clock, command, locked=locked)
-        stop = threading.Event()
-        beats = threading.Thread(target=_beat, args=(lease, clock, stop), name="paydown-lease", daemon=True)
-        beats.start()
-        try:
+    if remote(store):
+        with _beating(leases.taken(store, command, clock.now, patience.wait), clock) as lease:
             yield lease
-        finally:
-            stop.set()
-            beats.join()
-            _release(lease)
+        return
+    local = not filesystem.shared(filesystem.kind(store) if kind is None else kind)
+    with (
+        _kernel_lock(store, patience, wanted=local) as locked,
+        _beating(_lease(store, patience, clock, command, locked=locked), clock) as lease,
+    ):
+        yield lease
+
+
+@contextmanager
+def _beating(lease: Lease, clock: Clock) -> Iterator[Lease]:
+    """Give signs of life until the block ends, and then give the lease back."""
+    stop = threading.Event()
+    beats = threading.Thread(target=_beat, args=(lease, clock, stop), name="paydown-lease", daemon=True)
+    beats.start()
+    try:
+        yield lease
+    finally:
+        stop.set()
+        beats.join()
+        lease.release()
 
 
 @contextmanager
@@ -140,7 +171,7 @@ def _flock(handle: int) -> bool | None:
     return True
 
 
-def _lease(store: str, patience: _Patience, clock: Clock, command: str, *, locked: bool) -> Lease:
+def _lease(store: str, patience: _Patience, clock: Clock, command: str, *, locked: bool) -> FileLease:
     place = _place(store)
     while True:
         try:
@@ -151,14 +182,14 @@ def _lease(store: str, patience: _Patience, clock: Clock, command: str, *, locke
         except OSError as error:
             raise _unwritable(store, error) from error
         else:
-            return _signed(Lease(place, handle, holder.myself(command, clock.now(), locked=locked)), clock)
+            return _signed(FileLease(place, handle, holder.myself(command, clock.now(), locked=locked)), clock)
 
 
-def _signed(lease: Lease, clock: Clock) -> Lease:
+def _signed(lease: FileLease, clock: Clock) -> FileLease:
     try:
         lease.beat(clock.now())
     except OSError as error:
-        _release(lease)
+        lease.release()
         raise _unwritable(str(lease.place.parent), error) from error
     return lease
 
@@ -200,31 +231,29 @@ def _read(place: Path) -> tuple[Holder | None, float] | None:
 
 def _beat(lease: Lease, clock: Clock, stop: threading.Event) -> None:
     while not stop.wait(holder.BEAT_S):
-        try:
+        # A sign that could not be given is made up for by the next one, or the lease is lost and `check` tells.
+        with suppress(OSError):
             lease.beat(clock.now())
-        except OSError:
-            return
-
-
-def _release(lease: Lease) -> None:
-    with suppress(StoreBusyError):
-        lease.check()
-        lease.place.unlink(missing_ok=True)
-    os.close(lease.handle)
 
 
 def holds(store: str, clock: Clock | None = None) -> Holder | None:
     """Tell who writes the store at the moment; None where nobody does."""
-    seen = _read(_place(store))
-    if seen is None or seen[0] is None or holder.dead(seen[0], (clock or Clock()).now(), locked=False):
-        return None
-    return seen[0]
+    found = _written(store)
+    return None if found is None or holder.dead(found, (clock or Clock()).now(), locked=False) else found
 
 
 def named(store: str | Path) -> str:
     """Name who writes the store, as far as it can be told."""
-    seen = _read(_place(str(store)))
-    return "another process" if seen is None or seen[0] is None else str(seen[0])
+    found = _written(str(store))
+    return "another process" if found is None else str(found)
+
+
+def _written(store: str) -> Holder | None:
+    """Read who wrote the lease, dead or alive."""
+    if remote(store):
+        return leases.written(store)
+    seen = _read(_place(store))
+    return None if seen is None else seen[0]
 
 
 def _place(store: str) -> Path:

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 from paydown.errors import StoreError
 from paydown.store import delta
 from paydown.store.delta import DataFile, location
+from paydown.store.files import files as at
 from paydown.store.tables import physical, stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from paydown.model.schema import Table
 
@@ -38,8 +39,9 @@ def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> Data
             use_dictionary=[name for name in rows.column_names if name not in ascending],
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
         )  # fmt: skip
+        size = sink.tell()
     low, high, nulls = _statistics(table, met[0])
-    return DataFile(path, delta.size(uri, path), rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
+    return DataFile(path, size, rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
 
 
 def _told(table: Table) -> list[str]:
@@ -98,7 +100,9 @@ def read(
     wanted = list(columns if columns is not None else stored(name).names)
     shape = schema(name, wanted, dictionaries=dictionaries)
     coded = [each.name for each in shape if pa.types.is_dictionary(each.type)]
-    tables = [_read(location(uri, file), wanted, coded) for file in files]
+    places = [location(uri, file) for file in files]
+    sources = at(uri).sources(places, [file.size for file in files], wanted)
+    tables = [_read(place, sources, wanted, coded) for place in places]
     if not tables:
         return shape.empty_table()
     return pa.concat_tables([typed(each, shape) for each in tables])
@@ -141,9 +145,10 @@ def _wanted(field: pa.Field, *, dictionaries: bool) -> pa.Field:
     return field
 
 
-def _read(place: str, columns: list[str], coded: list[str]) -> pa.Table:
+def _read(place: str, sources: Iterator[str | pa.NativeFile], columns: list[str], coded: list[str]) -> pa.Table:
     try:
-        with pq.ParquetFile(place, read_dictionary=coded, pre_buffer=False) as file:
+        source = next(sources)
+        with pq.ParquetFile(source, read_dictionary=coded, pre_buffer=not isinstance(source, str)) as file:
             return file.read(columns=columns, use_threads=False).select(columns)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(place, error) from error

@@ -28,7 +28,7 @@ class Store:
     def __init__(
         self, path: str, *, create: bool = False, filesystem: str | None = None, clock: lock.Clock | None = None
     ) -> None:
-        self.path = path.rstrip("/") or "/"
+        self.path = layout.place(path)
         """Its folder."""
         self.marker = layout.make(self.path) if create else layout.read(self.path)
         """Its layout version and id."""
@@ -48,6 +48,7 @@ class Store:
         kind = self._filesystem
         with lock.held(self.path, wait_s=wait_s, command=command, kind=kind, clock=self._clock) as lease:
             self.marker = layout.migrate(self.path, layout.read(self.path))
+            layout.guard(self.path, self.marker)
             transaction = Transaction(self.snapshot(), lease.check)
             try:
                 if history.pending(self.path) is not None:

@@ -15,6 +15,7 @@ from paydown.connectors.samples.monitors import read_dcgmi, read_dmon
 from paydown.connectors.samples.opened import opened
 from paydown.connectors.samples.prometheus import Answers
 from paydown.connectors.samples.reading import Reading
+from paydown.connectors.samples.recipes import RECIPES
 from paydown.connectors.samples.settings import SamplesSettings
 from paydown.connectors.samples.settle import Settler
 from paydown.connectors.samples.smi import read_smi
@@ -70,5 +71,6 @@ CONNECTOR = Connector(
     supports=("use",),
     tables=("gpu_samples", "host_samples"),
     read=read,
+    recipes=RECIPES,
 )
 """The connector."""

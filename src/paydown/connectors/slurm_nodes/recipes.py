@@ -9,7 +9,7 @@ _WITHOUT = "with PrivateData=nodes Slurm answers a plain user with an error, or 
 
 RECIPES = (
     Recipe(
-        title="JSON, Slurm 23.02 and newer",
+        title="JSON, Slurm 23.11 and newer",
         commands=("scontrol show nodes --json | gzip > nodes.json.gz",),
         role=_ROLE,
         without=_WITHOUT,

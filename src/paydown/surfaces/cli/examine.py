@@ -31,7 +31,7 @@ State = Literal["ok", "note", "missing", "wrong"]
 LIBRARIES = ("click", "deltalake", "duckdb", "numpy", "pyarrow", "pydantic", "rich")
 """What Paydown cannot do without."""
 
-EXTRAS = {"charts": "vl-convert-python"}
+EXTRAS = {"charts": "vl-convert-python", "objects": "obstore"}
 """What it can do without, by the extra that brings it."""
 
 _UTC = ZoneInfo("UTC")
