@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from paydown.connectors.interface import Connector, Context, Item
 from paydown.connectors.sacct.allocations import allocation_rows
 from paydown.connectors.sacct.jobs import job_rows
+from paydown.connectors.sacct.jobstats import summary_rows
 from paydown.connectors.sacct.json_dump import JsonDump
 from paydown.connectors.sacct.lines import Dump
 from paydown.connectors.sacct.recipes import RECIPES
@@ -55,6 +56,11 @@ class _Seen:
                 span = pc.min_max(values.filter(mine)).as_py()
                 _keep(self.first, cluster, span["min"], min)
                 _keep(self.last, cluster, span["max"], max)
+
+    def used(self, item: Item) -> None:
+        """Note the clusters of figures that stand in comments: these support use without any field of use."""
+        for cluster in pc.unique(item.rows["cluster"]).to_pylist() if isinstance(item, Batch) else ():
+            self.supports.setdefault(cluster, set()).add("use")
 
 
 def _keep(found: dict[str, int], cluster: str, ms: int | None, better: object) -> None:
@@ -108,6 +114,9 @@ def _dump(dump: Dump | JsonDump, cluster: str | None, zone: ZoneInfo, seen: _See
         yield Batch("jobs", jobs, dump.path)
         yield Batch("allocations", held, dump.path)
         yield from usage_rows(records, dump.path, seen.zeros)
+        for item in summary_rows(records, dump.path, seen.doubts):
+            seen.used(item)
+            yield item
         yield from (*left_out, *unread)
     yield from dump.rejects
 

@@ -152,6 +152,7 @@ FIELDS = [
 
 USED = [
     "Account",
+    "AdminComment",
     "AllocCPUS",
     "AllocGRES",
     "AllocTRES",
