@@ -13,7 +13,7 @@ from paydown.model.entries import DERIVED, META
 from paydown.model.facts import FACTS
 from paydown.reports import registry
 
-NAMES = ["coverage", "debt", "job", "jobs", "ledger", "timeline", "usage", "wait"]
+NAMES = ["coverage", "debt", "job", "jobs", "ledger", "now", "timeline", "usage", "wait"]
 
 
 def asked(report, **more):
@@ -61,11 +61,12 @@ def test_an_answer_has_the_columns_it_describes(two_days, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_answer_says_what_is_observed(two_days, name):
+def test_an_answer_says_what_is_observed(two_days, book, name):
     report = registry.report(name)
     if name in {"usage", "wait"}:
         pytest.skip("rests on no measurement")
-    assert report.run(two_days, asked(report)).coverage["observed_share"] == 1
+    moment = {"at_ms": book.ms(20)} if name == "now" else {}
+    assert report.run(two_days, asked(report, **moment)).coverage["observed_share"] == 1
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "job"])

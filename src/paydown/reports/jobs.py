@@ -35,6 +35,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from paydown.errors import UsageError
+from paydown.model.facts import JOB_STATES
+from paydown.model.nearest import suggestion
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
 from paydown.reports.parts.filters import filters_of
@@ -82,10 +85,18 @@ def _conditions(statement: Statement, asked: JobsQuestion) -> list[str]:
     several = {"array_id": asked.array_id, "kind": asked.kind, "qos": asked.qos}
     found = [statement.one_of(f"e.{name}", values) for name, values in several.items() if values]
     if asked.state:
-        found.append(statement.one_of("e.state", [state.upper() for state in asked.state]))
+        found.append(statement.one_of("e.state", [_state(state) for state in asked.state]))
     if asked.name is not None:
         found.append(f"e.name GLOB {statement.bind(asked.name.replace('[', '[[]'))}")
     return found
+
+
+def _state(said: str) -> str:
+    """Give a state in Slurm's spelling; states are a closed set, so an unknown one is an error."""
+    state = said.upper()
+    if state not in JOB_STATES:
+        raise UsageError(f"--state {said} is no state of a job{suggestion(state, JOB_STATES)}")
+    return state
 
 
 REPORT = Report(

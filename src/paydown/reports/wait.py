@@ -188,7 +188,7 @@ REPORT = Report(
         Need("daily", "What was free meanwhile is null."),
         Need("nodes", "What was free meanwhile is null: capacity is not known."),
         Need("sources", "Jobs that have not started wait up to the end of the window; what was free is null."),
-        Need("identities", "Person keys stand in place of names, and teams are null."),
+        Need("identities", "Person keys stand in place of names, and everybody is (unmapped)."),
     ),
     run=run,
 )

@@ -14,6 +14,7 @@ from paydown.model.when import zone_named
 from paydown.model.window import Window
 from paydown.reports.parts.people import People
 from paydown.reports.parts.statement import Statement
+from paydown.reports.parts.strangers import strangers
 
 if TYPE_CHECKING:
     from paydown.reports.parts.parameters import Parameters
@@ -54,6 +55,8 @@ class Scope:
     """Whether no end was asked for, so that what ends at the very last known instant belongs to it."""
     whole: bool = False
     """Whether neither a start nor an end was asked for."""
+    strange: tuple[str, ...] = ()
+    """What must be said of partitions, accounts and nodes asked for that are not known."""
 
     @property
     def window(self) -> Window:
@@ -75,9 +78,10 @@ class Scope:
 
     @property
     def stranger_notes(self) -> list[str]:
-        """What must be said of users asked for whom no table of names knows."""
+        """What must be said of whom and what was asked for and is not known."""
         strangers = self.people.strangers(self.users or ())
-        return [f"No user is known by the name {name!r}; it was taken for a person key." for name in strangers]
+        users = [f"No user is known by the name {name!r}; it was taken for a person key." for name in strangers]
+        return [*users, *self.strange]
 
     @property
     def zone_note(self) -> str:
@@ -113,7 +117,13 @@ def scope_of(snapshot: Snapshot, asked: Parameters) -> Scope:
         known=known,
         ends_open=asked.end_ms is None,
         whole=asked.start_ms is None and asked.end_ms is None,
+        strange=strangers(snapshot, clusters, _named(asked)),
     )
+
+
+def _named(asked: Parameters) -> dict[str, tuple[str, ...]]:
+    """Give the names by which an answer is filtered."""
+    return {what: getattr(asked, what, ()) for what in ("partition", "account", "node")}
 
 
 def _clusters(snapshot: Snapshot, asked: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from paydown.errors import UsageError
 from paydown.reports.parts.cuts import CUTS, Cut
+from paydown.reports.parts.members import UNITS
 from paydown.reports.parts.scope import nearest
 
 _OWN = (
@@ -13,12 +14,12 @@ _OWN = (
     Cut("req_gpu_model", "p.req_gpu_model", "The GPU model that it asks for; null: any."),
 )
 
-_JOBS = ("cluster", "partition", "account", "team", "user", "array_id", "name", "qos", "kind", "state")
+_JOBS = ("cluster", "partition", "account", "user", "job_id", "array_id", "name", "qos", "kind", "state")
 _TIMES = ("day", "week", "month")
 
 WAIT_CUTS: dict[str, Cut] = {
-    **{name: Cut(name, f'p."{name}"', CUTS[name].description, holder=True) for name in _JOBS if name != "team"},
-    "team": CUTS["team"],
+    **{name: Cut(name, f'p."{name}"', CUTS[name].description, holder=True) for name in _JOBS},
+    **{name: CUTS[name] for name in UNITS},
     **{cut.name: cut for cut in _OWN},
     **{name: CUTS[name] for name in _TIMES},
 }
@@ -35,4 +36,5 @@ def wait_cuts(by: Sequence[str]) -> tuple[Cut, ...]:
 
 def columns_of(cuts: Sequence[Cut]) -> list[str]:
     """Give the columns of `jobs` that some cuts need."""
-    return ["user" if cut.name == "team" else cut.name for cut in cuts if cut.name in _JOBS]
+    named = [cut.name for cut in cuts if cut.name in _JOBS]
+    return [*named, *(["user", "job_id"] if any(cut.name in UNITS for cut in cuts) else [])]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from paydown.ledger.waiting import NOT_ELIGIBLE
 from paydown.model.units import MILLI
 from paydown.reports.parts.held import horizons
+from paydown.reports.parts.members import Place, condition
 from paydown.reports.parts.postings import Filters
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement, quoted
@@ -66,6 +67,9 @@ FROM lives
 """Jobs that were there in a window, with the part of their wait in it: [low_ms, high_ms), where that is one."""
 
 
+_HOLDER = Place("j.cluster", 'j."user"', 'CAST(coalesce(j.start, j."end", j.submit) AS DATE)', "j.job_id")
+"""Whose a job is: on the day of its start, else of its end, else of its submission."""
+
 _SILENT = "SELECT 1 FROM jobs WHERE req_gpu_milli IS NULL OR req_cpu_milli IS NULL LIMIT 1"
 _JOIN = "LEFT JOIN asked a ON a.cluster = t.cluster AND a.job_id = t.job_id AND a.attempt = t.attempt"
 
@@ -94,5 +98,5 @@ def waits(scope: Scope, filters: Filters, columns: Sequence[str] = ()) -> pa.Tab
 def _kept(statement: Statement, name: str, values: Sequence[object]) -> str:
     """A job that may run in several partitions is one of each of them."""
     if name != "partition":
-        return statement.one_of(f"j.{quoted(name)}", values)
+        return condition(statement, name, values, "j", _HOLDER)
     return f"list_has_any(string_split(j.\"partition\", ';'), {statement.bind(list(values))})"
