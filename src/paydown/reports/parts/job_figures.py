@@ -61,45 +61,30 @@ POSTED = f"""
     ) GROUP BY cluster, job_id, attempt"""
 """What the ledger says of each attempt in a window, by TRES and category."""
 
-SQL = f"""WITH sums AS ({{sums}}),
+EVERY = """WITH sums AS ({sums}),
 found AS (
     SELECT * FROM jobs
-    WHERE (coalesce(epoch_ms(submit), epoch_ms(start)) < {{end}} OR (submit IS NULL AND start IS NULL))
-        AND ("end" IS NULL OR epoch_ms("end") >= {{start}}) {{some}}
+    WHERE (coalesce(epoch_ms(submit), epoch_ms(start)) < {end} OR (submit IS NULL AND start IS NULL))
+        AND ("end" IS NULL OR epoch_ms("end") >= {start}) {some}
 ),
+{held},
 every AS (
     SELECT coalesce(f.cluster, s.cluster) AS cluster, coalesce(f.job_id, s.job_id) AS job_id,
         coalesce(f.attempt, s.attempt) AS attempt, coalesce(f."user", s."user") AS "user",
         coalesce(f.account, s.account) AS account, coalesce(f."partition", s."partition") AS "partition",
-        f.array_id, f.name, f.qos, f.kind, f.state, f.submit, f.start,
+        f.* EXCLUDE (cluster, job_id, attempt, "user", account, "partition"),
         s.* EXCLUDE (cluster, job_id, attempt, "user", account, "partition")
     FROM found f FULL JOIN sums s ON s.cluster = f.cluster AND s.job_id = f.job_id AND s.attempt = f.attempt
-),
-{{early}}
-ranked AS (
-    SELECT e.* EXCLUDE (array_id, name, qos, kind, state, start), {{figures}}, count(*) OVER () AS total
-    FROM every e {{where}}
-    ORDER BY {{order}} {{limit}}
-),
-{{late}}
-SELECT e.cluster, e.job_id, e.attempt, f.array_id, f.name, e."user", e.account, e."partition", f.qos, f.kind, f.state,
-    f.submit, coalesce(f.start, make_timestamptz(h.first_ms * 1000)) AS start, f."end", f.exit_code, f.pending_reason,
-    (epoch_ms(f.start) - epoch_ms(f.submit)) / {float(MS_PER_HOUR)} AS wait_hours,
-    (h.last_ms - h.first_ms) / {float(MS_PER_HOUR)} AS held_hours,
-    f.time_limit_ms / {float(MS_PER_HOUR)} AS time_limit_hours,
-    f.req_nodes, h.nodes,
-    f.req_gpu_milli / {float(MILLI)} AS req_gpus, h.gpu_milli / {float(MILLI)} AS gpus,
-    f.req_cpu_milli / {float(MILLI)} AS req_cpus, h.cpu_milli / {float(MILLI)} AS cpus,
-    f.req_memory_mib / {float(MIB_PER_GIB)} AS req_memory_gib, h.memory_mib / {float(MIB_PER_GIB)} AS memory_gib,
-    f.req_gpu_model,
-    e.* EXCLUDE (cluster, job_id, attempt, "user", account, "partition", submit)
-FROM ranked e LEFT JOIN found f ON f.cluster = e.cluster AND f.job_id = e.job_id AND f.attempt = e.attempt
-LEFT JOIN shapes h ON h.cluster = e.cluster AND h.job_id = e.job_id AND h.attempt = e.attempt
-ORDER BY {{order}}
-"""
-"""Attempts are ranked by few columns first; the others are read of those that are shown."""
+)"""
 
-SHAPES = """shapes AS (
+RANKS = """{every}
+SELECT e.cluster, e.job_id, e.attempt, {ranks}, count(*) OVER () AS total
+FROM every e {where} ORDER BY {order} LIMIT {limit}
+"""
+"""The first attempts by few columns: the others are read of these alone."""
+
+SQL = f"""{{every}},
+shapes AS (
     SELECT cluster, job_id, attempt, count(*) AS nodes, sum(gpu_milli) AS gpu_milli, sum(cpu_milli) AS cpu_milli,
         sum(memory_mib) AS memory_mib, min(start_ms) AS first_ms, max(end_ms) AS last_ms
     FROM (
@@ -107,10 +92,25 @@ SHAPES = """shapes AS (
             max(memory_mib) AS memory_mib, min(start_ms) AS start_ms, max(end_ms) AS end_ms
         FROM held GROUP BY cluster, job_id, attempt, node
     ) GROUP BY cluster, job_id, attempt
-)"""
+)
+SELECT e.cluster, e.job_id, e.attempt, e.array_id, e.name, e."user", e.account, e."partition", e.qos, e.kind, e.state,
+    e.submit, coalesce(e.start, make_timestamptz(h.first_ms * 1000)) AS start, e."end", e.exit_code, e.pending_reason,
+    (epoch_ms(e.start) - epoch_ms(e.submit)) / {float(MS_PER_HOUR)} AS wait_hours,
+    (h.last_ms - h.first_ms) / {float(MS_PER_HOUR)} AS held_hours,
+    e.time_limit_ms / {float(MS_PER_HOUR)} AS time_limit_hours,
+    e.req_nodes, h.nodes,
+    e.req_gpu_milli / {float(MILLI)} AS req_gpus, h.gpu_milli / {float(MILLI)} AS gpus,
+    e.req_cpu_milli / {float(MILLI)} AS req_cpus, h.cpu_milli / {float(MILLI)} AS cpus,
+    e.req_memory_mib / {float(MIB_PER_GIB)} AS req_memory_gib, h.memory_mib / {float(MIB_PER_GIB)} AS memory_gib,
+    e.req_gpu_model,
+    {{figures}}
+FROM every e LEFT JOIN shapes h ON h.cluster = e.cluster AND h.job_id = e.job_id AND h.attempt = e.attempt
+{{where}}
+ORDER BY {{order}}
+"""
 
 _ORDER = "gpu_debt_hours DESC NULLS LAST, cpu_debt_hours DESC NULLS LAST, e.submit, e.cluster, e.job_id, e.attempt"
-_RANKED = "SELECT job_id FROM ranked"
+_FIRST = "EXISTS (SELECT 1 FROM firsts r WHERE r.cluster = e.cluster AND r.job_id = e.job_id AND r.attempt = e.attempt)"
 
 
 def _figures() -> str:
@@ -137,10 +137,17 @@ def _use(tres: str) -> list[str]:
     ]
 
 
+_DEBT = "{tres}_inactive + {tres}_underused"
+
+
+def _owed_hours(tres: str) -> str:
+    return _hours(tres, _measured(tres), _DEBT.format(tres=tres), "debt_hours")
+
+
 def _owed(tres: str) -> list[str]:
-    debt = f"{tres}_inactive + {tres}_underused"
+    debt = _DEBT.format(tres=tres)
     return [
-        _hours(tres, _measured(tres), debt, "debt_hours"),
+        _owed_hours(tres),
         _hours(tres, _measured(tres), f"{tres}_inactive", "inactive_hours"),
         _hours(tres, f"{tres}_allocated IS NOT NULL", f"{debt} + {tres}_unobserved", "debt_max_hours"),
     ]
@@ -176,29 +183,41 @@ def job_rows(
         *_on_nodes(statement, filters),
         *conditions,
     ]
-    jobs = filters.get("job_id", ())
     others = unposted(scope, filters)
-    sums = [POSTED.format(postings=postings(statement, scope.window, {**_of_any_day(filters), "category": ALLOCATED}))]
     if others:
         statement.tables["worked_out"] = others.sums
-        sums.append("SELECT * FROM worked_out")
-    early = "node" in filters or not limit
-    shapes = f"{held(scope, statement, jobs, '' if early else _RANKED)},\n{SHAPES}"
-    text = SQL.format(
+    total = None
+    if limit:
+        text = RANKS.format(
+            every=_every(scope, statement, filters), ranks=", ".join(_owed_hours(name) for name in INDEBTED),
+            where=_where(kept), order=_ORDER, limit=limit,
+        )  # fmt: skip
+        firsts = scope.query(text, statement)
+        total = firsts.column("total")[0].as_py() if firsts.num_rows else 0
+        statement.tables["firsts"] = firsts
+        filters = {**filters, "job_id": firsts.column("job_id").unique().to_pylist() or [""]}
+        kept.append(_FIRST)
+    every = _every(scope, statement, filters)
+    rows = scope.query(SQL.format(every=every, figures=_figures(), where=_where(kept), order=_ORDER), statement)
+    return JobRows(rows, rows.num_rows if total is None else total, others)
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _every(scope: Scope, statement: Statement, filters: Filters) -> str:
+    """Give the named subqueries of attempts with what the ledger says of them."""
+    sums = [POSTED.format(postings=postings(statement, scope.window, {**_of_any_day(filters), "category": ALLOCATED}))]
+    sums += ["SELECT * FROM worked_out"] if "worked_out" in statement.tables else []
+    jobs = filters.get("job_id", ())
+    return EVERY.format(
         sums="\n    UNION ALL BY NAME ".join(sums),
-        early=f"{shapes}," if early else "",
-        late="" if early else shapes,
+        held=held(scope, statement, jobs),
         start=statement.bind(scope.asked.start_ms),
         end=statement.bind(scope.asked.end_ms),
         some=f"AND {statement.one_of('job_id', jobs)}" if jobs else "",
-        figures=_figures(),
-        where=f"WHERE {' AND '.join(kept)}" if kept else "",
-        order=_ORDER,
-        limit=f"LIMIT {limit}" if limit else "",
     )
-    rows = scope.query(text, statement)
-    total = rows.column("total")[0].as_py() if rows.num_rows else 0
-    return JobRows(rows, total, others)
 
 
 def _of_any_day(filters: Filters) -> Filters:
