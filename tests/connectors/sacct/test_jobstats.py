@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner
@@ -137,10 +138,8 @@ def test_what_cannot_be_believed_is_counted(jobs, comment, why):
 @given(raw=st.binary(max_size=60), unpacked=st.booleans())
 def test_any_bytes_are_read_or_refused(raw, unpacked):
     text = "JS1:" + base64.b64encode(gzip.compress(raw) if unpacked else raw).decode()
-    try:
+    with suppress(jobstats.BadSummaryError):
         jobstats.figures_of(jobstats.summary_of(text), 1.0, None)
-    except jobstats.BadSummaryError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize("name", ["all.txt", "all.json.gz"])
