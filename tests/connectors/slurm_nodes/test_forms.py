@@ -185,7 +185,7 @@ def test_compressed_dumps(tmp_path):
         (b'{"jobs": []}', "without nodes"),
         (b"[1, 2]", "without nodes"),
         (b'{"nodes": []}', "no node"),
-        (b'{"sinfo": [3]}', "scontrol show nodes --json"),
+        (b'{"sinfo": [3]}', "no node in it can be believed"),
     ],
 )
 def test_what_is_no_dump_is_an_error_that_says_what_to_do(tmp_path, content, told):

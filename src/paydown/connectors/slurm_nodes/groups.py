@@ -12,8 +12,9 @@ from typing import Any
 
 from paydown.connectors.slurm_nodes.gres import parse_gres
 from paydown.connectors.slurm_nodes.node import Held, Node
+from paydown.connectors.slurm_nodes.numbers import moment
 from paydown.connectors.slurm_nodes.states import is_state, words_of
-from paydown.model.units import MILLI, MS_PER_SECOND
+from paydown.model.units import MILLI
 
 MOST_NODES = 100_000
 """The longest list of nodes that is believed."""
@@ -30,7 +31,7 @@ def ungrouped(groups: list[dict[str, Any]]) -> list[Told]:
     nodes: dict[str, tuple[int, Node]] = {}
     bad: list[Told] = []
     for at, group in enumerate(groups, 1):
-        for told in _of_group(group, at):
+        for told in _checked(group, at):
             if not isinstance(told, Node):
                 bad.append((at, told))
                 continue
@@ -38,6 +39,13 @@ def ungrouped(groups: list[dict[str, Any]]) -> list[Told]:
             both = (*known[1].partitions, *told.partitions) if known else told.partitions
             nodes[told.name] = (known[0] if known else at, replace(told, partitions=tuple(dict.fromkeys(both))))
     return [*nodes.values(), *bad]
+
+
+def _checked(group: dict[str, Any], at: int) -> list[Node | tuple[str, str]]:
+    try:
+        return list(_of_group(group, at))
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
+        return [("bad-node", f"the group lacks what every group has, or has it otherwise: {ONE_BY_ONE}")]
 
 
 def _of_group(group: dict[str, Any], at: int) -> Iterator[Node | tuple[str, str]]:
@@ -63,7 +71,7 @@ def _of_group(group: dict[str, Any], at: int) -> Iterator[Node | tuple[str, str]
             gres=gres,
             held=_held(group, len(names)),
             reason=reason.get("description") or None,
-            reason_ms=(int(reason.get("time") or 0) * MS_PER_SECOND) or None,
+            reason_ms=moment(reason.get("time")),
         )
 
 

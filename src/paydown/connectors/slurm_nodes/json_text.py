@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from paydown.connectors.slurm_nodes.gres import parse_gres
 from paydown.connectors.slurm_nodes.groups import ungrouped
 from paydown.connectors.slurm_nodes.node import Dump, Held, Node, latest
+from paydown.connectors.slurm_nodes.numbers import moment, number
 from paydown.connectors.slurm_nodes.states import is_state, words_of
 from paydown.connectors.slurm_nodes.text import gpus_held
 from paydown.errors import InputError
 from paydown.model.batch import Reject
 from paydown.model.slurm import parse_tres
-from paydown.model.units import MILLI, MS_PER_SECOND
+from paydown.model.units import MILLI
 
 _TIMES = ("boot_time", "slurmd_start_time", "last_busy", "reason_changed_at")
-_BAD = (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError)
+_BAD = (TypeError, ValueError, KeyError, AttributeError)
 
 
 def is_json(data: bytes) -> bool:
@@ -50,22 +50,8 @@ def _where(found: Any) -> str | None:
         name = (found["meta"].get("slurm") or found["meta"].get("Slurm") or {}).get("cluster")
     except _BAD:
         return None
-    return name if isinstance(name, str) and name else None
-
-
-def number(value: Any) -> int | None:
-    """Read a number as it is, or wrapped as {set, infinite, number}; None where it is not set."""
-    if isinstance(value, dict):
-        value = value.get("number") if value.get("set") and not value.get("infinite") else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return int(value)
-
-
-def moment(value: Any) -> int | None:
-    """Read seconds since the epoch as ms; 0 is no time."""
-    seconds = number(value)
-    return seconds * MS_PER_SECOND if seconds and 0 < seconds < 1 << 33 else None
+    fine = isinstance(name, str) and name.isprintable() and name
+    return name if fine else None
 
 
 def _of_nodes(listed: list[Any], origin: str, cluster: str | None) -> list[Node | Reject]:
@@ -73,13 +59,7 @@ def _of_nodes(listed: list[Any], origin: str, cluster: str | None) -> list[Node 
 
 
 def _of_groups(listed: list[Any], origin: str, cluster: str | None) -> Iterator[Node | Reject]:
-    try:
-        apart = ungrouped(listed)
-    except _BAD as error:
-        raise InputError(
-            f"{origin}: its groups of nodes cannot be read ({error!r}): use `scontrol show nodes --json`."
-        ) from None
-    for at, one in apart:
+    for at, one in ungrouped(listed):
         yield one if isinstance(one, Node) else _reject(origin, at, *one, cluster)
 
 
@@ -102,7 +82,7 @@ def _node(one: dict[str, Any], at: int) -> Node:
     gres = parse_gres(one.get("gres") or "")
     cpus, memory = number(one["cpus"]), number(one["real_memory"])
     name = one["name"]
-    if not is_state(words) or gres is None or cpus is None or memory is None or not name or "\0" in name:
+    if not is_state(words) or gres is None or cpus is None or memory is None:
         raise ValueError(name)
     tres = one.get("tres_used") or ""
     held = (number(one.get("alloc_cpus")), number(one.get("alloc_memory")))

@@ -11,6 +11,9 @@ from paydown.connectors.slurm_nodes.gres import Gres
 from paydown.model.batch import Reject
 from paydown.model.window import to_ms
 
+MOST = 10**10
+"""The largest figure of a node that is believed."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -41,6 +44,18 @@ class Node:
     reason_ms: int | None = None
     """When the reason was given."""
     provider_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Hold what JSON gave to its types: a TypeError or ValueError is a node that is not believed."""
+        texts = (self.name, *self.partitions, self.reason or "", self.provider_id or "")
+        figures = (self.cpus, self.memory_mib, self.held.gpu_milli, self.held.cpu_milli, self.held.memory_mib)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError(texts)
+        "".join(texts).encode()  # half a surrogate pair is no text
+        if not self.name or any("\0" in text for text in texts):
+            raise ValueError(self.name)
+        if not all(figure is None or 0 <= figure <= MOST for figure in figures):
+            raise ValueError(figures)
 
 
 @dataclass(frozen=True)
