@@ -48,6 +48,17 @@ def test_lines_are_numbered_as_an_editor_numbers_them(write, block):
     assert broken == [(5, 1, "3"), (8, 3, "5,6,7"), (11, 4, "1,2,3,4")]
 
 
+@pytest.mark.filterwarnings("error:.*_Lines.invalid")
+@pytest.mark.parametrize("block", [1 << 20, 24])
+def test_broken_lines_that_are_not_utf8_are_broken_lines_like_others(write, block):
+    data = b"a|b\n1|\xfc\n2|b\xfcr|x\n\xc3\xa4|2\n\xff\n3|4\n\xfe|5|6"
+    _, rows, broken = read(write(data), Dialect("|", quoted=False, block=block))
+    assert rows == [(2, b"1", b"\xfc"), (4, "\u00e4".encode(), b"2"), (6, b"3", b"4")]
+    assert broken == [(3, 3, "2|b\ufffdr|x"), (5, 1, "\ufffd"), (7, 3, "\ufffd|5|6")]
+    _, rows, broken = read(write(b'a,b\n"x,\xfc",1\n"\xfc",1,2\n'), Dialect(block=block))
+    assert (rows, [line for line, _, _ in broken]) == ([(2, b"x,\xfc", b"1")], [3])
+
+
 def test_gzip_is_known_by_its_first_bytes(write):
     _, rows, _ = read(write(gzip.compress(b"a,b\n1,2\n"), "named.csv"))
     assert rows == [(2, b"1", b"2")]

@@ -150,7 +150,7 @@ def read_delimited(
     doubled = sorted({name for name in columns if columns.count(name) > 1})
     if doubled:
         raise InputError(f"{source.name}: the column(s) {', '.join(doubled)} are there twice: keep one of each.")
-    rest = _Rest(source)
+    rest = _Rest(source, _Cells(dialect, len(columns)))
     if not rest.peek():
         return
     counter = _Lines(source.lines + 1, broken)
@@ -257,13 +257,53 @@ def _without_blank(rows: pa.Table) -> pa.Table:
     return rows.filter(pa.array(~blank)) if blank.any() else rows
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """Counts the cells of lines that are not UTF-8: Arrow cannot hand over such a line if it is broken as well."""
+
+    dialect: Dialect
+    expected: int
+
+    def mended(self, lines: bytes, begun: bytes) -> bytes:
+        """Give some lines with what is not UTF-8 replaced in those with another number of cells than the first.
+
+        `begun` is what stands before them on the first one.
+        """
+        if _is_utf8(lines):
+            return lines
+        first, *rest = lines.split(b"\n")
+        mended = [self._line(first, begun), *(self._line(line) for line in rest)]
+        return b"\n".join(mended)
+
+    def _line(self, line: bytes, begun: bytes = b"") -> bytes:
+        if _is_utf8(line):
+            return line
+        text, delimiter = (begun + line).decode("latin-1"), self.dialect.delimiter
+        cells = next(csv.reader([text], delimiter=delimiter), []) if self.dialect.quoted else text.split(delimiter)
+        return line if len(cells) == self.expected else line.decode(errors="replace").encode()
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        return data.isascii() or bool(data.decode())
+    except UnicodeDecodeError:
+        return False
+
+
 class _Rest(io.RawIOBase):
     """What remains of a source: the bytes already read, then its stream."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, cells: _Cells) -> None:
         super().__init__()
         self.kept = source.rest
         self.source = source
+        self.cells = cells
+        self.begun = b""
+        """The beginning of a line that was given already."""
+        self.mended = b""
+        """Bytes that were looked through and not yet given."""
+        self.tail = b""
+        """The beginning of a line whose end is not read yet, once some bytes were not UTF-8."""
 
     def readable(self) -> bool:
         """Say that it can be read: Arrow asks."""
@@ -278,6 +318,27 @@ class _Rest(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Give at most `size` bytes."""
+        if not self.mended:
+            data = self._plain(size)
+            if not self.tail and _is_utf8(data):
+                before, end, last = data.rpartition(b"\n")
+                self.begun = last if end else self.begun + before + last
+                return data
+            self.mended = self._whole_lines(data, size)
+        size = len(self.mended) if size < 0 else size
+        given, self.mended = self.mended[:size], self.mended[size:]
+        return given
+
+    def _whole_lines(self, data: bytes, size: int) -> bytes:
+        """Read on to the end of a line, and mend what is there up to it."""
+        parts = [self.tail, data]
+        while parts[-1] and b"\n" not in parts[-1]:
+            parts.append(self._plain(size))
+        whole, end, self.tail = b"".join(parts).rpartition(b"\n") if parts[-1] else (b"".join(parts), b"", b"")
+        begun, self.begun = self.begun, b""
+        return self.cells.mended(whole, begun) + end
+
+    def _plain(self, size: int) -> bytes:
         if not self.kept:
             return self.source.stream.read(size)
         taken, self.kept = (self.kept, b"") if size < 0 else (self.kept[:size], self.kept[size:])
