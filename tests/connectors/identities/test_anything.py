@@ -37,7 +37,7 @@ def look(folder, data):
 def test_cut_off_and_flipped(name, tmp_path):
     whole = WHOLE[name]
 
-    @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         st.integers(0, len(whole)), st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=5)
     )
@@ -54,7 +54,7 @@ def test_cut_off_and_flipped(name, tmp_path):
 def test_json_with_anything_in_any_place(name, tmp_path):
     every = list(places(json.loads(WHOLE[name])))
 
-    @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.sampled_from(every), ANYTHING)
     def run(place, value):
         changed = json.loads(WHOLE[name])
