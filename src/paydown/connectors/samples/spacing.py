@@ -37,11 +37,12 @@ class Devices:
         other = frame.gpu if frame.gpu is not None else frame.job
         nodes, others = [None, *words(frame.node)], [None, *(words(other) if other is not None else ())]
         pairs = codes(frame.node, len(frame)) * len(others) + codes(other, len(frame))
-        local, at = np.unique(pairs, return_inverse=True)
-        named = [(frame.table, nodes[pair // len(others)], others[pair % len(others)]) for pair in local.tolist()]
-        known = [self._ids.setdefault(name, len(self._ids)) for name in named]
+        table = np.zeros(len(nodes) * len(others), np.int64)
+        for pair in np.flatnonzero(np.bincount(pairs)).tolist():
+            name = (frame.table, nodes[pair // len(others)], others[pair % len(others)])
+            table[pair] = self._ids.setdefault(name, len(self._ids))
         self._spacing = np.pad(self._spacing, (0, len(self._ids) - len(self._spacing)))
-        ids: Ints = np.array(known, np.int64)[at]
+        ids: Ints = table[pairs]
         return ids
 
     def learn(self, frames: Iterable[tuple[Frame, Ints]]) -> None:
@@ -49,12 +50,12 @@ class Devices:
         parts = [keys for frame, ids in frames if (keys := self._keys(frame, ids)) is not None]
         if not parts:
             return
-        keys = np.unique(np.concatenate(parts))
+        keys = np.sort(np.concatenate(parts))
         gaps = np.diff(keys)
-        same = (keys[1:] >> _TIME_BITS) == (keys[:-1] >> _TIME_BITS)
+        same = (keys[1:] >> _TIME_BITS == keys[:-1] >> _TIME_BITS) & (gaps > 0)
         # Sorted by device, then gap: the middle of each device's stretch is its median.
         by_gap = np.sort((keys[1:][same] >> _TIME_BITS << _TIME_BITS) | gaps[same])
-        device, first, count = np.unique(by_gap >> _TIME_BITS, return_index=True, return_counts=True)
+        device, first, count = _stretches(by_gap >> _TIME_BITS)
         middle = by_gap[first + (count - 1) // 2] & ((1 << _TIME_BITS) - 1)
         self._spacing[device] = _rounded(middle)
 
@@ -77,6 +78,12 @@ class Devices:
         spacings, counts = np.unique(self._spacing[self._spacing > 0], return_counts=True)
         most = np.argsort(-counts, kind="stable")[:3]
         return ", ".join(f"{spacings[i] / MS_PER_SECOND:g} s ({counts[i]:,} devices)" for i in most)
+
+
+def _stretches(ascending: Ints) -> tuple[Ints, Ints, Ints]:
+    """Give the distinct numbers of a sorted array, where each begins, and how often it is there."""
+    first = np.flatnonzero(np.diff(ascending, prepend=-1))
+    return ascending[first], first, np.diff(first, append=len(ascending))
 
 
 def _rounded(ms: Ints) -> Ints:

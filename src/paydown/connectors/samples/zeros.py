@@ -34,8 +34,8 @@ class Zeros:
         for column in frame.doubted:
             if any((frame.table, column, name) not in self._proven for name in names):
                 above = booleans(pc.greater(frame.figures[column], 0))
-                found = np.unique(codes(frame.model, len(frame))[above])
-                self._proven |= {(frame.table, column, names[code]) for code in found.tolist()}
+                found = np.bincount(codes(frame.model, len(frame))[above])
+                self._proven |= {(frame.table, column, names[code]) for code in np.flatnonzero(found).tolist()}
 
     def settle(self, frame: Frame) -> NDArray[np.bool_]:
         """Null what is not believed of a frame, and count it; give the rows that lost a figure."""
