@@ -1,8 +1,8 @@
-"""CPU of reading telemetry files, by form: a mapped Parquet file, a mapped CSV, a log of nvidia-smi, answers of Prometheus.
+"""CPU of reading telemetry files, by form: mapped Parquet and CSV, logs of nvidia-smi, answers of Prometheus.
 
-`python benchmarks/samples.py` writes files of a million readings of 1,000 devices (`--rows` for more, `--forms` for fewer) into a
-temporary folder and prints CPU seconds for each million rows, of the connector alone and with the rows made clean as ingest
-does, beside a bare scan of the same file with Arrow.
+`python benchmarks/samples.py` writes files of a million readings of 1,000 devices (`--rows` for more, `--forms` for fewer)
+into a temporary folder and prints CPU seconds for each million rows, of the connector alone and with the rows made clean
+as ingest does, beside a bare scan of the same files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ from paydown.model.rows import normalise
 DEVICES, PER_NODE, INTERVAL = 1_000, 8, 30
 START = 1_704_067_200
 KIB_PER_MIB = 1_024
-MAP = "end=time:s,node=host,gpu=index,gpu_model=model,gpu_util_ratio=util:percent,sm_active_ratio=sm,memory_used_mib=mem:MiB"
+QUIET = 0.3
+MAP = (
+    "end=time:s,node=host,gpu=index,gpu_model=model,gpu_util_ratio=util:percent,sm_active_ratio=sm,"
+    "memory_used_mib=mem:MiB"
+)
 
 
 def columns(rows: int) -> dict[str, pa.Array]:
@@ -39,7 +43,7 @@ def columns(rows: int) -> dict[str, pa.Array]:
     random = np.random.default_rng(1)
     device = np.arange(rows) % DEVICES
     nodes = pa.array([f"gpu{number:03}" for number in range(DEVICES // PER_NODE + 1)])
-    util = np.where(random.random(rows) < 0.3, 0, random.integers(0, 101, rows))
+    util = np.where(random.random(rows) < QUIET, 0, random.integers(0, 101, rows))
     return {
         "time": pa.array(START + np.arange(rows) // DEVICES * INTERVAL),
         "host": pa.DictionaryArray.from_arrays(pa.array((device // PER_NODE).astype(np.int32)), nodes),

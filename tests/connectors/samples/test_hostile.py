@@ -190,7 +190,7 @@ GOOD = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(GOOD), st.integers(0, 400), st.integers(0, 30), TEXT)
 def test_anything_is_a_sentence_or_counted(tmp_path, good, at, gone, junk):
     """Bytes put anywhere into a good file: no traceback, no row that ingest would choke on."""

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paydown.connectors.interface import Context
@@ -219,6 +219,7 @@ EVERY = [(table, name, unit) for table in TABLES for name, column in measured_co
          for unit in units_of(column)]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.sampled_from(EVERY), st.integers(0, 10**6))
 def test_a_figure_in_any_unit_comes_back(which, count):
     """Tell a figure of ours in a unit, read it, and have it again (a double is exact for figures such as these)."""
@@ -237,6 +238,7 @@ NAMES = st.text(
 ).filter(lambda name: name == name.strip() and ":" not in name and "=" not in name)
 
 
+@settings(deadline=None)
 @given(st.lists(NAMES, min_size=3, max_size=3, unique=True), st.lists(st.integers(0, 100), min_size=2, max_size=9))
 def test_columns_of_any_name_are_read_from_a_file(tmp_path_factory, names, figures):
     folder = tmp_path_factory.mktemp("any")
@@ -250,10 +252,10 @@ def test_columns_of_any_name_are_read_from_a_file(tmp_path_factory, names, figur
         f"gpu_util_ratio = {quoted(use + ':percent')}",
     ]
     (folder / "map.toml").write_text("\n".join(lines), encoding="utf-8")
-    settings = SamplesSettings(
+    asked = SamplesSettings(
         files=(str(folder / "t.parquet"),), map_file=folder / "map.toml", node="n", believe_zeros=True
     )
-    batch, *_ = CONNECTOR.read(settings, Context(cluster="c"))
+    batch, *_ = CONNECTOR.read(asked, Context(cluster="c"))
     assert batch.rows["gpu_util_ratio"].to_pylist() == [figure / 100 for figure in figures]
 
 
