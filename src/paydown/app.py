@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from paydown.config import Settings, usual_store
 from paydown.errors import UsageError
 from paydown.model.window import to_ms
-from paydown.plugins import Found, discover
+from paydown.plugins import Found, built_in, discover
 
 if TYPE_CHECKING:
     from paydown.connectors.interface import Connector
@@ -60,8 +60,9 @@ class App:
         return found()
 
     def connector(self, name: str) -> Connector:
-        """Give a connector by its name."""
-        found: Connector = _named(self.connectors(), name, "source")
+        """Give a connector by its name, importing no other where its module bears that name."""
+        own = next(filter(None, (built_in(package, name, "CONNECTOR") for package in CONNECTOR_PACKAGES)), None)
+        found: Connector = own or _named(self.connectors(), name, "source")
         return found
 
     def report(self, name: str) -> Report:

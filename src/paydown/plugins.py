@@ -51,6 +51,12 @@ def discover(package: str, attribute: str, group: str = "") -> Found:
     return Found(dict(sorted(values.items())), tuple(warnings))
 
 
+def built_in(package: str, name: str, attribute: str) -> Any:
+    """Give one extension of a package by its name, importing no other; None where its module is named otherwise."""
+    value, _ = _from_module(f"{package}.{name.replace('-', '_')}", attribute)
+    return value if getattr(value, "name", None) == name else None
+
+
 def _modules(package: str) -> list[str]:
     """List the public modules directly in a package without importing any of them but the package itself."""
     try:

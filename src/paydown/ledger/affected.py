@@ -128,7 +128,7 @@ def _of_intervals(
 
 def _of_waits(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None) -> set[Cell]:
     """What a job that does not say so waits for is what it holds later (those of this ingest are marked already)."""
-    if base is None:
+    if base is None or not base.data_files("jobs"):
         return set()
     sql = """SELECT cluster, coalesce(eligible, submit) AS start, coalesce(start, "end") AS "end"
         FROM jobs SEMI JOIN held USING (cluster, job_id, attempt) WHERE coalesce(eligible, submit) IS NOT NULL
@@ -182,9 +182,11 @@ def _moved(before: Horizons, after: Horizons) -> tuple[Ints, Ints]:
 def _everything(cluster: str, sources: pa.Table, base: Snapshot | None) -> tuple[Ints, Ints]:
     """Give the time from the first fact on: nobody vouched for any of them before."""
     first = [int(instants(sources, "covers_from", FOREVER).min())]
-    for table, column in _FIRSTS if base is not None else ():
+    for table, column in _FIRSTS:
+        if base is None or not base.data_files(table, clusters=[cluster]):
+            continue
         sql = f"SELECT epoch_ms(min({column})) AS first FROM {table}"
-        found = base.query(sql, clusters=[cluster]).column("first")[0].as_py() if base is not None else None
+        found = base.query(sql, clusters=[cluster]).column("first")[0].as_py()
         first += [] if found is None else [int(found)]
     return np.array([min(first)], dtype=np.int64), np.array([FOREVER], dtype=np.int64)
 
@@ -269,7 +271,7 @@ def _of_earlier_attempts(
 ) -> set[Cell]:
     """A later attempt makes what the earlier ones used `lost`."""
     later = changed.filter(pc.greater(changed.column("attempt"), 0))
-    if base is None or not later.num_rows:
+    if base is None or not later.num_rows or not base.data_files("jobs"):
         return set()
     sql = (
         "SELECT j.cluster, j.start, j.end FROM jobs j SEMI JOIN later USING (cluster, job_id) WHERE j.start IS NOT NULL"
@@ -281,7 +283,7 @@ def _of_earlier_attempts(
 
 def _of_usage(changed: pa.Table, horizons: Mapping[str, tuple[int | None, int]], base: Snapshot | None) -> set[Cell]:
     """Whole-job figures count over all of their attempt's allocations (those of this ingest are marked already)."""
-    if base is None:
+    if base is None or not base.data_files("allocations"):
         return set()
     sql = "SELECT a.cluster, a.start, a.end FROM allocations a SEMI JOIN used USING (cluster, job_id, attempt)"
     rows = base.query(sql, tables={"used": changed.select(["cluster", "job_id", "attempt"])})

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from paydown.model.batch import LINE
 from paydown.store import order, parts, rules, upsert
-from paydown.store.tables import conform
+from paydown.store.tables import conform, stored
 
 if TYPE_CHECKING:
     from paydown.model.schema import Table
@@ -33,7 +33,8 @@ def take(staged: Staged, rows: pa.Table) -> upsert.Upserted:
     taken = [_part(staged, part, own) for part, own in parts.split(table, incoming)]
     fresh = sum(piece.inserted for piece in taken)
     refused = [piece.conflicts for piece in taken if piece.conflicts is not None]
-    conflicts = pa.concat_tables(refused) if refused else conform(table.name, rows.slice(0, 0))
+    # No slice of the rows: it would hold their memory for as long as somebody keeps it.
+    conflicts = pa.concat_tables(refused) if refused else stored(table.name).empty_table()
     unchanged = rows.num_rows - fresh - conflicts.num_rows
     return upsert.Upserted(fresh, 0, unchanged, conflicts, spans=_spans(table, taken))
 

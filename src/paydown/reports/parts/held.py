@@ -32,10 +32,13 @@ allocation), its job's end, the start of the next row of the same attempt and no
 (docs/spec/ledger.md, section 1.4)."""
 
 
-def held(scope: Scope, statement: Statement, jobs: Sequence[object] = ()) -> str:
-    """Give the named subquery `held` over a scope's window as asked for; of some jobs alone where any are given."""
+def held(scope: Scope, statement: Statement, jobs: Sequence[object] = (), among: str = "") -> str:
+    """Give the named subquery `held` over a scope's window as asked for.
+
+    Of some jobs alone where any are given, or (`among`) of those that a subquery gives.
+    """
     statement.tables["horizons"] = horizons(scope)
-    kept = f"AND {statement.one_of('a.job_id', jobs)}" if jobs else ""
+    kept = f"AND {statement.one_of('a.job_id', jobs)}" if jobs else f"AND a.job_id IN ({among})" if among else ""
     return HELD.format(start=statement.bind(scope.asked.start_ms), end=statement.bind(scope.asked.end_ms), kept=kept)
 
 
