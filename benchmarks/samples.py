@@ -1,8 +1,8 @@
 """CPU of reading telemetry files, by form: mapped Parquet and CSV, logs of nvidia-smi, answers of Prometheus.
 
-`python benchmarks/samples.py` writes files of a million readings of 1,000 devices (`--rows` for more, `--forms` for fewer)
-into a temporary folder and prints CPU seconds for each million rows, of the connector alone and with the rows made clean
-as ingest does, beside a bare scan of the same files.
+`python benchmarks/samples.py` writes files of a million readings of 1,000 devices (`--rows` for more, `--forms` for
+fewer) into a temporary folder and prints CPU seconds for each million rows, of the connector alone and with the rows
+made clean as ingest does, beside a bare scan of the same files.
 """
 
 from __future__ import annotations
