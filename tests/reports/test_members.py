@@ -3,6 +3,7 @@
 import pytest
 
 from paydown.errors import UsageError
+from paydown.reports import registry
 from paydown.reports.registry import report
 
 
@@ -108,3 +109,22 @@ def test_without_any_identity_all_is_unmapped(book):
     store = book.store(**{name: rows for name, rows in book.two_days().items() if name != "identities"})
     assert rows(store, "usage", "team", by=("team",))[0] == [("(unmapped)",)]
     assert len(rows(store, "usage", "gpu_hours", team=("(unmapped)",))[0]) == 1
+
+
+@pytest.mark.parametrize("asked", [{"team": ("vision",)}, {"department": ("(unmapped)",)}, {"team": ("(unmapped)",)}])
+@pytest.mark.parametrize("name", registry.names())
+def test_every_report_can_be_asked_of_a_team(two_days, name, asked):
+    found = registry.report(name)
+    if "team" not in found.parameters.model_fields:
+        pytest.skip("it is about no people")
+    more = {"job_id": "1", "team": ("vision",)} if name == "job" else asked
+    found.run(two_days, found.parameters(**more))
+
+
+@pytest.mark.parametrize("name", [name for name in registry.names() if name not in {"coverage", "job", "jobs"}])
+def test_every_report_with_cuts_can_be_cut_by_team_and_department(two_days, name):
+    found = registry.report(name)
+    if "by" not in found.parameters.model_fields:
+        pytest.skip("it has no cuts")
+    answer = found.run(two_days, found.parameters(by=("team", "department")))
+    assert any({"team", "department"} <= set(each.rows.column_names) for each in (answer, *answer.more))

@@ -67,8 +67,8 @@ Signal = Literal[
 HOLDERS = {"yes": ("one", "several"), "no": ("none",), "all": ("none", "one", "several")}
 
 _KNOWN = (
-    "cluster", "node", "account", "team", "user", "job_id", "attempt", "array_id", "name", "qos", "kind", "state",
-    "gpu_model", "day", "week", "month",
+    "cluster", "node", "account", "team", "department", "user", "job_id", "attempt", "array_id", "name", "qos", "kind",
+    "state", "gpu_model", "day", "week", "month",
 )  # fmt: skip
 _CUTS: dict[str, Cut] = {name: CUTS[name] for name in _KNOWN} | OWN_CUTS
 _DEVICE = ("node", "gpu")

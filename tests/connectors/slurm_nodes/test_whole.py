@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from paydown.connectors.identities import CONNECTOR as IDENTITIES
+from paydown.connectors.identities import IdentitiesSettings
 from paydown.connectors.interface import Context
 from paydown.connectors.sacct import CONNECTOR as SACCT
 from paydown.connectors.sacct import SacctSettings
@@ -52,6 +54,22 @@ def test_the_reports_have_what_is_not_held(lab):
     assert row["reported_hours"] > row["allocated_hours"] > 0
     assert row["not_held_hours"] > 0
     assert answer(lab, "usage")[0]["gpu_hours"] > 0
+
+
+def test_the_teams_are_slurms_accounts_and_leave_nobody_out(lab):
+    whole = answer(lab, "usage")[0]["gpu_hours"]
+    assert [row["team"] for row in answer(lab, "usage", by=("team",))] == ["(unmapped)"]
+    people = DUMPS.parent / "identities" / "24.11.5" / "sacctmgr-show-assoc.json"
+    settings = IdentitiesSettings(files=(str(people),), department_from="parent")
+    ingest(lab, IDENTITIES, settings, Context())
+    by_team = {row["team"]: row["gpu_hours"] for row in answer(lab, "usage", by=("team",))}
+    assert by_team.keys() == {"nlp", "vision", "prod"}
+    assert sum(by_team.values()) == pytest.approx(whole)
+    by_user = {row["user"]: row["gpu_hours"] for row in answer(lab, "usage", by=("user",))}
+    assert by_team == {"nlp": by_user["alice"], "vision": by_user["bob"], "prod": by_user["carol"]}
+    by_department = {row["department"]: row["gpu_hours"] for row in answer(lab, "usage", by=("department",))}
+    assert by_department["research"] == pytest.approx(by_team["nlp"] + by_team["vision"])
+    assert answer(lab, "usage", by=("user",), department=("(unmapped)",))[0]["user"] == "carol"
 
 
 def answer(store, name, **asked):

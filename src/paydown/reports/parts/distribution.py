@@ -11,6 +11,7 @@ from paydown.model.units import MS_PER_HOUR, PPM
 from paydown.model.window import Window, from_ms
 from paydown.reports.parts.cuts import CUTS, Cut
 from paydown.reports.parts.joins import joined, selected
+from paydown.reports.parts.members import UNITS, Place, condition
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement, quoted
 
@@ -66,7 +67,7 @@ def summed(scope: Scope, cuts: Sequence[Cut], chosen: Chosen) -> pa.Table:
     """Sum histograms by some cuts and by signal; `scope` on whole hours."""
     statement = Statement()
     names = {cut.name for cut in cuts} | set(chosen.filters)
-    labels = [name for name in _LABELS if name in names or (name == "user" and "team" in names)]
+    labels = [name for name in _LABELS if name in names or (name == "user" and names & set(UNITS))]
     named, joins = joined(scope, statement, [cut for cut in cuts if cut.name not in OWN_CUTS])
     if "hour" in names:
         statement.tables["hours_of_day"] = _hours(scope)
@@ -84,6 +85,9 @@ def summed(scope: Scope, cuts: Sequence[Cut], chosen: Chosen) -> pa.Table:
     return scope.query(text, statement, scope.window)
 
 
+_HOLDER = Place("h.cluster", 'l."user"', "h.day", "h.job_id")
+"""Whose a histogram is: on its day."""
+
 _LABELLED = "LEFT JOIN jobs l ON l.cluster = h.cluster AND l.job_id = h.job_id AND l.attempt = h.attempt"
 
 
@@ -96,7 +100,7 @@ def _conditions(scope: Scope, statement: Statement, chosen: Chosen) -> list[str]
     ]
     for column, values in chosen.filters.items():
         prefix = "l" if column in _LABELS else "h"
-        found.append(statement.one_of(f"{prefix}.{quoted(column)}", values) if values else "false")
+        found.append(condition(statement, column, values, prefix, _HOLDER))
     return found
 
 
