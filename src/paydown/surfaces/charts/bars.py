@@ -65,7 +65,8 @@ def _bars(
         along: {"field": "value", "type": "quantitative", "axis": {"title": unit}, **stack},
         across: {"field": "label", "type": "ordinal", "sort": names, "axis": {"title": ", ".join(picture.label)}},
         "color": {
-            "field": "part", "type": "nominal", "legend": {"title": None, "symbolType": "square"},
+            "field": "part", "type": "nominal",
+            "legend": {"title": None, "symbolType": "square", "orient": "right" if upright else "top"},
             "scale": {"domain": list(colors), "range": list(colors.values())},
         },
         "order": {"field": "place"},

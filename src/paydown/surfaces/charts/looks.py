@@ -74,7 +74,9 @@ def framed(look: Look, told: str, parts: Spec) -> Spec:
         "legend": ink,
         "title": {"color": look.ink, "anchor": "start"},
     }
-    title = {"title": told} if look.title else {}
+    title: Spec = {"title": told} if look.title else {}
+    if look.width == "container":
+        title["autosize"] = {"type": "fit-x", "contains": "padding"}
     return {"$schema": SCHEMA, "width": look.width, "background": look.paper, **title, **parts, "config": config}
 
 
