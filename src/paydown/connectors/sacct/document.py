@@ -23,6 +23,8 @@ MOST = 1 << 26
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
+_EXPONENT = len("e+")
+"""How much of a number can stand behind what was read of it at the end of a chunk."""
 
 
 class Document:
@@ -94,7 +96,7 @@ class Document:
                 if isinstance(error, RecursionError) or len(self._text) - self._at > MOST or not self._more():
                     raise self._broken(getattr(error, "msg", "it is nested too deep")) from None
             else:
-                if end < len(self._text) or not self._more():  # a number may go on in the next chunk
+                if len(self._text) - end > _EXPONENT or not self._more():
                     self._at = end
                     return value
 

@@ -24,7 +24,7 @@ COLUMNS = (
 )  # fmt: skip
 """The fields of sacct that are made of it."""
 
-PIECE = 40_000
+PIECE = 20_000
 """Rows of one piece."""
 
 COMES_AGAIN = frozenset({"REQUEUED", "RESIZING", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED"})
@@ -47,9 +47,10 @@ class JsonDump:
 
     def pieces(self) -> Iterator[pa.Table]:
         """Yield tables of rows as text and `_line`, each of whole jobs; fills `rejects` on the way."""
-        later: list[Row] = []
         again: set[str | None] = set()
         rows: list[Row] = []
+        later: list[Row] = []
+        held = [_table([])]
         for line, job in self._document.elements("jobs"):
             found = self._rows(line, job)
             if found and _comes_again(found[0]):
@@ -58,8 +59,11 @@ class JsonDump:
             if len(rows) >= PIECE:
                 yield _table(rows)
                 rows = []
+            if len(later) >= PIECE:  # as columns they are small
+                held.append(_table(later))
+                later = []
         self._end()
-        yield _table(rows + later)
+        yield pa.concat_tables([*held, _table(rows + later)]).combine_chunks()
 
     def _rows(self, line: int, job: Any) -> list[Row]:
         self._jobs += 1
@@ -68,7 +72,10 @@ class JsonDump:
                 raise InputError(f"{self.path} is JSON of squeue or scontrol, not of accounting: use `sacct --json`.")
             self.rejects.append(Reject("jobs", self.path, line, "bad-job", "the element is no job of accounting", ""))
             return []
-        return [{**row, LINE: line} for row in rows_of(job)]  # type: ignore[dict-item]
+        rows = list(rows_of(job))
+        for row in rows:
+            row[LINE] = line
+        return rows
 
     def _end(self) -> None:
         """Say what Slurm said beside the jobs; no jobs and an error are no dump."""

@@ -34,7 +34,8 @@ _LONGEST = 1 << 21
 _MS = 1_000
 _PER_CPU = 1 << 63
 
-Row = dict[str, str | None]
+Row = dict[str, Any]
+"""The cells of a row as text, by field; None where there is nothing to say."""
 
 
 def is_job(value: Any) -> bool:
@@ -105,7 +106,7 @@ def _job(job: dict[str, Any]) -> Row:
         "Elapsed": span(number(times.get("elapsed"))),
         "Timelimit": "UNLIMITED" if is_infinite(times.get("limit")) else None,
         "TimelimitRaw": digits(times.get("limit")),
-        "TotalCPU": None if bare else clock(times.get("total")),
+        "TotalCPU": _own_cpu(times.get("total"), bare=bare),
         "State": now,
         "ExitCode": _exit_code(part(job, "exit_code"), believed=not bare or now == "COMPLETED"),
         "Reason": text(part(job, "state", "reason")),
@@ -147,12 +148,19 @@ def _count(found: int | None) -> str | None:
     return None if found is None else str(found)
 
 
+def _own_cpu(total: Any, *, bare: bool) -> str | None:
+    """Write the CPU time of a job; 22.05 says 0 of every job, whatever its steps used."""
+    zero = not number(part(total, "seconds")) and not number(part(total, "microseconds"))
+    return None if bare and zero else clock(total)
+
+
 def _exit_code(found: Any, *, believed: bool) -> str | None:
-    """Write `code:signal`; the code 0 of a job that did not complete only where it is believed."""
+    """Write `code:signal`, the code 0 only where it is believed; 23.02 says -127 where there is no code."""
     code, kill = number(part(found, "return_code")), part(found, "signal")
+    code = code if code is not None and code >= 0 else None
     signal = number(part(kill, "id"))
     signal = number(part(kill, "signal_id")) if signal is None else signal
-    if code is None and signal is None:
+    if code is None and not signal:
         return None
     return f"{code or 0}:{signal or 0}" if code or signal or believed else None
 
