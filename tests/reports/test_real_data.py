@@ -12,6 +12,8 @@ from paydown.connectors.interface import Context
 from paydown.ingest import ingest
 from paydown.reports.ledger import LedgerQuestion
 from paydown.reports.ledger import run as run_ledger
+from paydown.reports.nodes import NodesQuestion
+from paydown.reports.nodes import run as run_nodes
 from paydown.reports.usage import UsageQuestion
 from paydown.reports.usage import run as run_usage
 from paydown.reports.wait import WaitQuestion
@@ -65,3 +67,17 @@ def test_use_of_real_gpu_jobs(tmp_path):
     assert round(hours[("inactive", "never_used")], 1) == 57.6
     (row,) = run_usage(snapshot, UsageQuestion(cluster=("alex",))).rows.to_pylist()
     assert (row["jobs_ended"], round(row["gpu_hours"], 2), row["wait_mean_hours"]) == (303, 3_980.04, None)
+
+
+@pytest.mark.skipif(not (DATA / "openb").is_dir(), reason="the folder openb is missing")
+def test_the_gpus_of_openb_and_no_occupancy(tmp_path):
+    snapshot = filled(tmp_path, "openb", post=False, path=DATA / "openb")
+    answer = run_nodes(snapshot, NodesQuestion(by=("gpu_model",)))
+    rows = {row["gpu_model"]: row for row in answer.rows.to_pylist()}
+    assert {model: row["gpus"] for model, row in rows.items() if model} == {
+        "G2": 4392, "T4": 842, "G3": 312, "P100": 265, "V100M32": 204, "V100M16": 195, "A10": 2,
+    }  # fmt: skip
+    assert sum(row["nodes"] for model, row in rows.items() if model) == 1_213
+    assert answer.headline[0].startswith("6,212 GPUs on 1,213 of 1,523 nodes")
+    assert {row["allocated_hours"] for row in rows.values()} == {None}
+    assert any("occupancy of openb is refused" in note for note in answer.notes)
