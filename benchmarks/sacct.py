@@ -6,7 +6,7 @@ Paydown: `paydown ingest sacct dump.txt --no-post`, then `paydown jobs`, two pro
 environments of their own (kept under /tmp), run `sacct` themselves: a stub of that name on PATH prints the same jobs in
 the format that they ask for, so that reading Slurm's database costs nobody anything. reportseff lists the CPU and
 memory efficiency of every job; job_defense_shield, which looks at jobs alone (-X), finds users of low CPU and GPU
-efficiency and of excess memory. Start-up is measured apart: Paydown's with a dump of its header alone, the peers' with
+efficiency. Start-up is measured apart: Paydown's with a dump of its header alone, the peers' with
 `--help`. Printed are the medians of CPU seconds (user and system, children included), the most memory, and the ratios.
 """
 
@@ -27,7 +27,7 @@ from make_dump import REPORTSEFF, make
 
 PEERS = Path(tempfile.gettempdir()) / "paydown-peers"
 PACKAGES = {"reportseff": "reportseff==2.10.3", "job_defense_shield": "job_defense_shield==1.3.4"}
-ALERTS = ("low-cpu-efficiency", "low-gpu-efficiency", "excess-cpu-memory")
+ALERTS = ("low-cpu-efficiency", "low-gpu-efficiency")
 WHOLE, WORK, MEMORY_MIB = 1 / 4, 1 / 10, 250
 """The targets: of each peer's whole CPU, of its work after start-up, and the most memory."""
 

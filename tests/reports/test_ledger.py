@@ -161,3 +161,12 @@ def test_days_that_are_not_posted_are_said(book):
     dirty = [{"cluster": "c", "day": book.DAY, "need": "post"}]
     answer = run(book.store(daily=[book.entry("idle", 1)], dirty=dirty, sources=[book.SOURCE]), LedgerQuestion())
     assert any("not posted yet" in note for note in answer.notes)
+
+
+def test_the_first_rows_are_those_of_all_rows(two_days):
+    every = ledger.run(two_days, ledger.LedgerQuestion(by=("day",)))
+    first = ledger.run(two_days, ledger.LedgerQuestion(by=("day",), limit=3))
+    assert first.rows.to_pylist() == every.rows.to_pylist()[:3]
+    assert first.coverage["rows"] == every.coverage["rows"] == every.rows.num_rows > 3
+    largest = ledger.run(two_days, ledger.LedgerQuestion(by=("day",), limit=1, sort="-hours"))
+    assert largest.rows.column("hours")[0].as_py() == max(every.rows.column("hours").to_pylist())

@@ -158,8 +158,8 @@ class _Ingest:
 
     def _write_held(self) -> None:
         for table in sorted(self.held, key=lambda table: table != "identities"):
-            self._upsert(table, self.people.hide(table, pa.concat_tables(self.held[table].parts)))
-        self.held = {}
+            # Each table's batches go as it is written, not when all are.
+            self._upsert(table, self.people.hide(table, pa.concat_tables(self.held.pop(table).parts)))
 
     def _upsert(self, table: str, rows: pa.Table) -> None:
         done = self.transaction.upsert(table, rows)

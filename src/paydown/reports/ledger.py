@@ -69,9 +69,12 @@ SQL = """{cells}lines AS (
     SELECT {plain}, 'allocated' AS category, sum(amount) AS amount FROM cells
     WHERE category IN ({allocated}) GROUP BY ALL
 )
-SELECT {keys}, {hours} AS hours, {amount} AS amount
-FROM (SELECT {keys}, sum(amount) AS amount FROM lines GROUP BY ALL)
-{where}
+SELECT {keys}, {hours} AS hours, {amount} AS amount, total
+FROM (
+    SELECT *, count(*) OVER () AS total FROM (SELECT {keys}, sum(amount) AS amount FROM lines GROUP BY ALL)
+    {where}
+    ORDER BY {order} {limit}
+)
 ORDER BY {order}
 """
 
@@ -93,8 +96,9 @@ def run(snapshot: Snapshot, asked: LedgerQuestion) -> Answer:
     looked = None if overlaps(cuts) or CUTS["job_id"] in cuts else cells(scope, shown, filters)
     rows = _rows(scope, shown, filters, asked, looked)
     beside = known(scope, filters, asked.tres, looked)
+    coverage = {**beside.coverage, "rows": rows.column("total")[0].as_py() if rows.num_rows else 0}
     return answer(
-        "ledger", scope, asked, _columns(shown, exact=asked.exact), rows, coverage=beside.coverage,
+        "ledger", scope, asked, _columns(shown, exact=asked.exact), rows, coverage=coverage,
         notes=[*scope.notes, *beside.notes, *overlaps(cuts)], pictures=[picture(shown)],
     )  # fmt: skip
 
@@ -136,6 +140,8 @@ def _rows(
         amount=exactly("amount"),
         where=f"WHERE {statement.one_of('category', asked.category)}" if asked.category else "",
         order=", ".join(_order(cut) for cut in cuts),
+        # The first rows are chosen before they are made, unless they are to be sorted otherwise.
+        limit=f"LIMIT {asked.limit}" if asked.limit and not asked.sort else "",
     )
     return scope.query(text, statement, scope.window)
 
