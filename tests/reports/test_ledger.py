@@ -164,9 +164,9 @@ def test_days_that_are_not_posted_are_said(book):
 
 
 def test_the_first_rows_are_those_of_all_rows(two_days):
-    every = ledger.run(two_days, ledger.LedgerQuestion(by=("day",)))
-    first = ledger.run(two_days, ledger.LedgerQuestion(by=("day",), limit=3))
+    every = run(two_days, LedgerQuestion(by=("day",)))
+    first = run(two_days, LedgerQuestion(by=("day",), limit=3))
     assert first.rows.to_pylist() == every.rows.to_pylist()[:3]
     assert first.coverage["rows"] == every.coverage["rows"] == every.rows.num_rows > 3
-    largest = ledger.run(two_days, ledger.LedgerQuestion(by=("day",), limit=1, sort="-hours"))
+    largest = run(two_days, LedgerQuestion(by=("day",), limit=1, sort="-hours"))
     assert largest.rows.column("hours")[0].as_py() == max(every.rows.column("hours").to_pylist())
