@@ -8,6 +8,7 @@ was never acknowledged) is thereby undone by the next commit.
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -31,6 +33,7 @@ CHECKPOINT_EVERY = 20
 
 _CONFIGURATION = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "1000000"}
 _COMMIT = CommitProperties(max_commit_retries=0)
+_DRAWN = re.compile(r"\s*(\x1b\[[0-9;]*m|\u21b3)+\s*")
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
@@ -101,7 +104,7 @@ def commit(
     except (DeltaError, OSError) as error:
         if "Failed to commit transaction" in str(error):
             raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.") from error
-        raise StoreError(f"cannot write {uri}: {error}") from error
+        raise StoreError(f"cannot write {uri}: {_plain(error)}") from error
     return before + 1
 
 
@@ -116,8 +119,23 @@ def checkpoint(uri: str, version: int) -> None:
 
 
 def sum_up(uri: str, version: int) -> None:
-    """Sum up the log at a version in a checkpoint."""
+    """Sum up the log at a version in a checkpoint, and bring that to the disk: what it sums up may be removed then."""
+    log, start = f"{uri}/_delta_log", f"{version:020d}.checkpoint"
+    for name in files(uri).sizes(log):
+        # One that a power cut spoilt would not be written again.
+        if name.startswith(start) and not _whole(f"{log}/{name}"):
+            files(uri).remove([f"{log}/{name}"])
     DeltaTable(uri, version=version, storage_options=files(uri).options()).create_checkpoint()
+    made = [name for name in files(uri).sizes(log) if name.startswith(start) or name == "_last_checkpoint"]
+    files(uri).keep([*(f"{log}/{name}" for name in made), log])
+
+
+def _whole(place: str) -> bool:
+    try:
+        pq.read_metadata(pa.BufferReader(files(place).read(place)))
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 def _open(uri: str, version: int | None) -> DeltaTable | None:
@@ -128,7 +146,12 @@ def _open(uri: str, version: int | None) -> DeltaTable | None:
             raise StoreError(f"{uri} is missing though the catalog names its version {version}.") from None
         return None
     except (DeltaError, OSError) as error:
-        raise StoreError(f"cannot read {uri} at version {version}: {error}") from error
+        raise StoreError(f"cannot read {uri} at version {version}: {_plain(error)}") from error
+
+
+def _plain(error: Exception) -> str:
+    """Give an error of the library in one line: it draws its causes as a coloured tree."""
+    return ": ".join(part.strip() for part in _DRAWN.sub("\n", str(error)).splitlines() if part.strip())
 
 
 def _files(table: DeltaTable, partition: tuple[str, ...]) -> list[DataFile]:
@@ -225,7 +248,7 @@ def shorten(uri: str) -> None:
     """Sum up the log at its head, and remove its commits older than 30 days. The head must be acknowledged."""
     table = _open(uri, None)
     if table is not None:
-        table.create_checkpoint()
+        sum_up(uri, table.version())
         table.cleanup_metadata()
 
 

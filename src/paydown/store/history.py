@@ -66,8 +66,6 @@ def _present_alone(uri: str) -> tuple[int, int]:
     sizes = files(uri).sizes(uri)
     needed = {file.path for file in listed}
     logged = {path: path.removeprefix("_delta_log/") for path in sizes if path.startswith("_delta_log/")}
-    summed = [path for path, name in logged.items() if name.startswith(f"{head:020d}.checkpoint")]
-    files(uri).keep(f"{uri}/{path}" for path in (*summed, "_delta_log/_last_checkpoint", "_delta_log"))
     gone = [path for path in sizes if path.endswith(".parquet") and path not in logged and path not in needed]
     gone += [path for path, name in logged.items() if _before(name, head)]
     files(uri).remove([f"{uri}/{path}" for path in gone])

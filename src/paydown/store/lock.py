@@ -81,7 +81,8 @@ class FileLease:
 
     def release(self) -> None:
         """Remove the file, unless it is another's."""
-        with suppress(StoreBusyError):
+        with suppress(StoreBusyError, OSError):
+            # One that cannot be removed is a dead holder's as soon as this process ends.
             self.check()
             self.place.unlink(missing_ok=True)
         os.close(self.handle)
