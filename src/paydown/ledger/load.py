@@ -80,9 +80,15 @@ class Loader:
         if key not in self._days:
             window = Window(max(day, 0) * MS_PER_DAY, (max(day, 0) + 1) * MS_PER_DAY)
             columns = [*sample_columns(name, self.settings), *self._extra(name, window)]
-            rows = self.snapshot.rows(name, columns=columns, clusters=[self.cluster], window=window, dictionaries=True)
-            self._days[key] = (narrow(rows), int(pc.max(rows.column("duration_ms")).as_py() or 0))
+            rows = pa.table({column: self._column(name, column, window) for column in columns})
+            self._days[key] = (rows, int(pc.max(rows.column("duration_ms")).as_py() or 0))
+            pa.default_memory_pool().release_unused()
         return self._days[key]
+
+    def _column(self, name: str, column: str, window: Window) -> pa.ChunkedArray:
+        """Read one column, so that only one at a time is there in its full width."""
+        rows = self.snapshot.rows(name, columns=[column], clusters=[self.cluster], window=window, dictionaries=True)
+        return narrow(rows).column(0)
 
     def _extra(self, name: str, window: Window) -> list[str]:
         """Give the ratios that only histograms read, where any sample carries them."""

@@ -148,7 +148,8 @@ def work_out_away(
 def _set_aside(snapshot: Snapshot, worked: Worked) -> Worked:
     rows = {name: getattr(worked.tables, name) for name in _ASIDE}
     files = {name: snapshot.set_aside(name, table) for name, table in rows.items() if table.num_rows}
-    return Worked(replace(worked.tables, **{name: table.slice(0, 0) for name, table in rows.items()}), files)
+    # A slice of no rows would keep all of them in memory.
+    return Worked(replace(worked.tables, **{name: table.schema.empty_table() for name, table in rows.items()}), files)
 
 
 _ASIDE = ("entries", "daily", "runs", "summaries", "histograms")
