@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,9 @@ class _Rows:
     """NONE: none; SEVERAL: several."""
     counted: Ints
     sums: Ints
-    """samples, ppm_ms and the bins: a column for each row of the table."""
+    """samples and ppm_ms: a column for each row of the table."""
+    bins: npt.NDArray[np.integer[Any]]
+    """ms by bin: a column for each row of the table."""
 
 
 class _Groups:
@@ -77,15 +80,25 @@ class _Groups:
     def rows(self, figure: Ints, *, counted: bool) -> _Rows:
         """Sum what the samples say."""
         count, width = self.count, self.count + 1
-        sums = np.empty((2 + _BINS, count), dtype=np.int64)
+        sums = np.zeros((2, count), dtype=np.int64)
         bins = np.multiply(bin_of_ppm()[figure], width, dtype=np.int64) + self.group_of
-        sums[2:] = np.bincount(bins, weights=self.weight, minlength=_BINS * width).reshape(_BINS, width)[:, :count]
+        binned = np.bincount(bins, weights=self.weight, minlength=_BINS * width).reshape(_BINS, width)[:, :count]
         if len(self.first):
             for at, values in ((0, self.size), (1, np.add.reduceat(figure * self.length, self.first))):
-                whole = np.zeros(width, dtype=np.int64)
-                np.add.at(whole, self.group, values)
-                sums[at] = whole[:count]
-        return _Rows(self.device, self.hour, self.holder, np.full(count, counted, dtype=np.int64), sums)
+                all_of = np.zeros(width, dtype=np.int64)
+                np.add.at(all_of, self.group, values)
+                sums[at] = all_of[:count]
+        which = np.full(count, counted, dtype=np.int64)
+        # What samples of one hour hold fits 32 bits unless they are many days long: half the memory of a day.
+        small = binned.max(initial=0) < 1 << 31
+        return _Rows(
+            self.device,
+            self.hour,
+            self.holder,
+            which,
+            sums,
+            binned.astype(np.int32) if small else binned.astype(np.int64),
+        )
 
 
 @dataclass
@@ -134,7 +147,8 @@ class Histograms:
     def table(self) -> pa.Table:
         """Give the day's histograms, in the order of the table."""
         inv, holders = self.inv, self.holders
-        device, hour, holder, counted, sums, signal = self._everything()
+        found = self._everything()
+        device, hour, holder, counted, signal = found.keys
         nothing = np.zeros(len(device), dtype=np.int64)
         one = holder >= 0
         place = np.where(one, holder, len(holders.job))
@@ -151,23 +165,25 @@ class Histograms:
             "job_id": coded_column(np.append(holders.job, NONE)[place], holders.words),
             "attempt": pa.array(np.append(holders.attempt, 0)[place], mask=~one),
         }
-        columns |= {name: pa.array(values) for name, values in zip(_SUMS, sums, strict=True)}
-        return pa.table({name: columns[name] for name in HISTOGRAMS.names}).cast(HISTOGRAMS.arrow)
+        columns |= {name: pa.array(each.astype(np.int64)) for name, each in zip(_SUMS, found.sums, strict=True)}
+        return pa.table({name: columns[name] for name in HISTOGRAMS.names})
 
-    def _everything(self) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
-        """Give (device, hour, holder, counted, sums, signal) of all rows, in the order of the table."""
+    def _everything(self) -> _Everything:
+        """Give all rows in the order of the table, and keep none."""
         parts = [part for found in self.parts.values() for part in found]
         sizes = [sum(len(part.device) for part in found) for found in self.parts.values()]
         signal = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
         names = ("device", "hour", "holder", "counted")
         columns = [np.concatenate([_EMPTY, *(getattr(part, name) for part in parts)]) for name in names]
-        sums = np.concatenate([np.empty((len(_SUMS), 0), dtype=np.int64), *(part.sums for part in parts)], axis=1)
-        device, hour, holder, counted = columns
-        key = (signal, self._device_order()[device], hour)
-        order = in_order(*key)
-        if order is None:
-            return device, hour, holder, counted, sums, signal
-        return device[order], hour[order], holder[order], counted[order], sums[:, order], signal[order]
+        sums = [*(_stacked([part.sums for part in parts], 2)), *(_stacked([part.bins for part in parts], _BINS))]
+        self.parts.clear()
+        keys = [*columns, signal]
+        order = in_order(signal, self._device_order()[keys[0]], keys[1])
+        return (
+            _Everything(keys, sums)
+            if order is None
+            else _Everything([each[order] for each in keys], [each[order] for each in sums])
+        )
 
     def _device_order(self) -> Ints:
         """Give the place of each device by (node, name)."""
@@ -175,6 +191,20 @@ class Histograms:
         order = np.lexsort((_alphabetical(self.inv.device_names), self.inv.device_node))
         places[order] = np.arange(len(order))
         return places
+
+
+@dataclass(frozen=True)
+class _Everything:
+    """All rows of a day."""
+
+    keys: list[Ints]
+    """device, hour, holder, counted, signal."""
+    sums: list[npt.NDArray[np.integer[Any]]]
+    """samples, ppm_ms and the bins."""
+
+
+def _stacked(parts: Sequence[npt.NDArray[np.integer[Any]]], height: int) -> npt.NDArray[np.integer[Any]]:
+    return np.concatenate([np.empty((height, 0), dtype=np.int32), *parts], axis=1)
 
 
 class _Part:

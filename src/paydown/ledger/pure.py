@@ -76,9 +76,15 @@ def _cluster(
 SUMMARY_SCHEMA = DERIVED["summaries"].arrow.empty_table()
 
 
+def _none(name: str) -> pa.Table:
+    return DERIVED[name].arrow.empty_table()
+
+
 def _stacked(found: dict[int, DayTables], entries: dict[int, pa.Table]) -> dict[str, pa.Table]:
     tables = {
-        name: pa.concat_tables([DERIVED[name].arrow.empty_table(), *(getattr(each, name) for each in found.values())])
+        name: pa.concat_tables(
+            [getattr(each, name).cast(DERIVED[name].arrow) for each in found.values()] or [_none(name)]
+        )
         for name in ("runs", "summaries", "pools", "doubts", "demand", "histograms")
     }
     tables["entries"] = pa.concat_tables([DERIVED["entries"].arrow.empty_table(), *entries.values()])
