@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from paydown.connectors.interface import Connector, Context, Item
 from paydown.connectors.sacct.allocations import allocation_rows
+from paydown.connectors.sacct.apart import together
 from paydown.connectors.sacct.jobs import job_rows
 from paydown.connectors.sacct.jobstats import summary_rows
 from paydown.connectors.sacct.json_dump import JsonDump
@@ -105,7 +106,7 @@ def _dump(dump: Dump | JsonDump, cluster: str | None, zone: ZoneInfo, seen: _See
     """Read one dump, a piece at a time."""
     if cluster is None and "Cluster" not in dump.wanted:
         raise InputError(f"{dump.path} has no column Cluster: name the cluster with --cluster NAME.")
-    for piece in dump.pieces():
+    for piece in together(dump.pieces()):
         records, rejects = read_records(piece, dump.path, cluster, zone, seen.doubts)
         yield from rejects
         seen.note(dump, records)

@@ -27,9 +27,6 @@ COLUMNS = (
 PIECE = 20_000
 """Rows of one piece."""
 
-COMES_AGAIN = frozenset({"REQUEUED", "RESIZING", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED"})
-"""States after which a job may start once more: its rows lie apart, in order of submission, and are read together."""
-
 _SCHEMA = pa.schema([*((name, pa.string()) for name in COLUMNS), (LINE, pa.int64())])
 
 
@@ -46,24 +43,15 @@ class JsonDump:
         self._jobs = 0
 
     def pieces(self) -> Iterator[pa.Table]:
-        """Yield tables of rows as text and `_line`, each of whole jobs; fills `rejects` on the way."""
-        again: set[str | None] = set()
+        """Yield tables of rows as text and `_line`, the steps with their job; fills `rejects` on the way."""
         rows: list[Row] = []
-        later: list[Row] = []
-        held = [_table([])]
         for line, job in self._document.elements("jobs"):
-            found = self._rows(line, job)
-            if found and _comes_again(found[0]):
-                again.add(found[0]["JobID"])
-            (later if found and found[0]["JobID"] in again else rows).extend(found)
+            rows += self._rows(line, job)
             if len(rows) >= PIECE:
                 yield _table(rows)
                 rows = []
-            if len(later) >= PIECE:  # as columns they are small
-                held.append(_table(later))
-                later = []
         self._end()
-        yield pa.concat_tables([*held, _table(rows + later)]).combine_chunks()
+        yield _table(rows)
 
     def _rows(self, line: int, job: Any) -> list[Row]:
         self._jobs += 1
@@ -88,10 +76,6 @@ class JsonDump:
             raise InputError(f"{self.path} holds no jobs but an error of Slurm: {errors[0]}")
         for error in errors:
             self._doubts.add(f"Slurm told of an error in the dump: {error.replace('{', '(').replace('}', ')')}", 1)
-
-
-def _comes_again(row: Row) -> bool:
-    return row["State"] in COMES_AGAIN or row["Restarts"] not in {None, "0"}
 
 
 def _said(error: Any) -> str | None:
