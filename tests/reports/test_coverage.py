@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from random import Random
 
 import pyarrow as pa
 import pytest
 
 from paydown.ledger.carried import carried
 from paydown.reports.coverage import CoverageQuestion, run
+from paydown.reports.parts.coverage_use import gaps
+from paydown.reports.parts.scope import scope_of
 
 
 def parts(snapshot, **asked):
@@ -163,3 +166,21 @@ def test_days_that_are_not_posted_or_not_wholly_asked_for_are_read(book):
     dirty = [{"cluster": "c", "day": day, "need": "post"} for day in days]
     stale = posted_samples(book, posted=posted, carried=carried_rows(plain, days, alter=100), dirty=dirty)
     assert of_signals(stale) == of_signals(plain)
+
+
+@pytest.mark.parametrize("window", [{}, {"start_ms": 0.25, "end_ms": 25.5}, {"start_ms": 24}])
+def test_gaps_in_arrays_are_those_of_sql(book, window):
+    dice = Random(1)
+    rows = [
+        book.entry(dice.choice(["used", "unobserved", "unobserved", "underused", "idle"]), dice.random(), tres=tres,
+                   node=node, bucket=book.at(at / 12), day=book.DAY + timedelta(days=at // 288), user=user)
+        for at in range(0, 576, 3) for node in ("n1", "n2") for tres in ("gpu", "cpu") for user in ("u1", "u2")
+    ]  # fmt: skip
+    snapshot = book.store(entries=[row | {"detail": None} for row in rows], sources=book.two_days()["sources"])
+    asked = CoverageQuestion(**{name: book.ms(hours) for name, hours in window.items()})
+    found = parts(snapshot, **asked.model_dump(exclude_defaults=True))["coverage.gaps"]
+    scope = scope_of(snapshot, asked)
+    assert found
+    assert gaps(scope, {"tres": ("gpu", "cpu")}).rows.to_pylist() == found
+    one = [row for row in found if row["node"] == "n1"]
+    assert parts(snapshot, node=("n1",), **asked.model_dump(exclude_defaults=True))["coverage.gaps"] == one

@@ -7,6 +7,7 @@ from paydown.model.units import BUCKET_MS, MS_PER_HOUR, TRES
 from paydown.reports.interface import Answer, OutColumn
 from paydown.reports.parts.answers import table
 from paydown.reports.parts.balance import hours
+from paydown.reports.parts.dark import dark_buckets
 from paydown.reports.parts.postings import Filters, postings
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
@@ -48,12 +49,13 @@ def use(scope: Scope, filters: Filters) -> Answer:
     return table("coverage.use", scope, columns, scope.query(text, statement, scope.window))
 
 
-GAPS = """WITH postings AS (
+BUCKETS = """buckets AS (
+    SELECT cluster, node, tres, bucket_ms, sum(amount) AS amount FROM (
 {postings}
-), buckets AS (
-    SELECT cluster, node, tres, bucket_ms, sum(amount) AS amount
-    FROM postings GROUP BY ALL HAVING bool_and(category = 'unobserved')
-), marked AS (
+    ) GROUP BY ALL HAVING bool_and(category = 'unobserved')
+), """
+
+GAPS = """WITH {buckets}marked AS (
     SELECT *, bucket_ms - {bucket} * row_number() OVER (PARTITION BY cluster, node, tres ORDER BY bucket_ms) AS stretch
     FROM buckets
 ), stretches AS (
@@ -69,8 +71,14 @@ FROM stretches ORDER BY length_hours DESC, hours DESC, cluster, node, tres, star
 def gaps(scope: Scope, filters: Filters) -> Answer:
     """List the stretches in which nothing that was held of a TRES of a node is observed, the longest first."""
     statement = Statement()
+    buckets = ""
+    if set(filters) <= {"cluster", "node"}:
+        statement.tables["buckets"] = dark_buckets(scope, [str(node) for node in filters.get("node", ())])
+    else:
+        held = postings(statement, scope.window, {**filters, "category": ALLOCATED}, fine=True)
+        buckets = BUCKETS.format(postings=held)
     text = GAPS.format(
-        postings=postings(statement, scope.window, {**filters, "category": ALLOCATED}, fine=True),
+        buckets=buckets,
         bucket=BUCKET_MS,
         hour=float(MS_PER_HOUR),
         hours=hours("amount"),
