@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
@@ -25,7 +25,14 @@ def no_progress(text: str, share: float | None) -> None:
     """Show nothing: the default progress callback."""
 
 
-def nothing_stored(table: str, cluster: str) -> pa.Table:  # noqa: ARG001 -- as it is called
+class Stored(Protocol):
+    """How a connector asks for what the store holds."""
+
+    def __call__(self, table: str, cluster: str, *, still: bool = False) -> pa.Table:
+        """Give the rows of a table; with `still` only those without an end."""
+
+
+def nothing_stored(table: str, cluster: str, *, still: bool = False) -> pa.Table:  # noqa: ARG001 -- as it is called
     """Give no rows: what is known where there is no store."""
     return FACTS[table].arrow.empty_table()
 
@@ -45,9 +52,10 @@ class Context:
     """The IANA time zone in which the source writes local times."""
     progress: Progress = field(default=no_progress)
     """Where to tell how far it is."""
-    stored: Callable[[str, str], pa.Table] = field(default=nothing_stored)
-    """Gives the rows of a fact table (`nodes`) that the store holds of a cluster: for what is known at an instant only
-    and goes on from what was known before. Of a table without clusters (`identities`) it gives all."""
+    stored: Stored = field(default=nothing_stored)
+    """Gives the rows of a fact table (`nodes`) that the store holds of a cluster, where asked those that are still open
+    alone: for what is known at an instant only and goes on from what was known before. Of a table without clusters
+    (`identities`) it gives all."""
     first_ms: Callable[[str], int | None] = field(default=nothing_known)
     """Gives the earliest instant of which the store knows anything of a cluster, in ms since the epoch."""
 

@@ -24,9 +24,9 @@ SELECT min(ms) AS ms FROM (
 def aware(context: Context, base: Snapshot) -> Context:
     """Let a connector ask what the store held when the ingest began."""
 
-    def stored(table: str, cluster: str) -> pa.Table:
+    def stored(table: str, cluster: str, *, still: bool = False) -> pa.Table:
         clusters = [cluster] if "cluster" in FACTS[table].partition else None
-        return base.rows(table, clusters=clusters)
+        return base.rows(table, clusters=clusters, where='"end" IS NULL' if still else "")
 
     def first_ms(cluster: str) -> int | None:
         found: int | None = base.query(FIRST, clusters=[cluster]).column("ms")[0].as_py()

@@ -164,8 +164,13 @@ def test_between_two_dumps_the_less_of_both_is_allocated(take, store):
     figures = [(0, 2), (5, 4), (10, 4), (15, 1), (20, 1)]
     take(*((minutes, [g(used=f"gpu:a100:{gpus}")]) for minutes, gpus in figures))
     assert rows(store, "node_allocations", "gpu_milli") == [
-        (2000, 0, None), (4000, 5, 10), (1000, 10, None),
+        (2000, 0, 5), (4000, 5, 10), (1000, 10, None),
     ]  # fmt: skip
+
+
+def test_what_is_allocated_can_be_left_out(take, store):
+    take((0, [g()]), (5, [g()]), hold=0)
+    assert rows(store, "node_allocations", "gpu_milli") == []
 
 
 def test_over_a_long_gap_nothing_is_allocated(take, store):

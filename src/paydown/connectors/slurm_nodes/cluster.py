@@ -44,7 +44,7 @@ class Cluster:
         """Take what the store holds of a cluster."""
 
         def lives(table: str, *key: str) -> Lives:
-            return Lives.of(table, key, context.stored(table, name))
+            return Lives.of(table, key, context.stored(table, name, still=table == "node_allocations"))
 
         sources = context.stored("sources", name)
         ours = sources.filter(pc.equal(sources["source"], SOURCE))
@@ -123,6 +123,8 @@ class Cluster:
     def _allocated(self, node: Node, at: int, earlier: int | None) -> None:
         """Say what a node says is allocated; over the time since the dump before it was at least what both say."""
         about = (node.name,)
+        if not self.settings.hold:
+            return
         figures = (node.held.gpu_milli, node.held.cpu_milli, node.held.memory_mib)
         now = self.held.at(about, at)
         if now is not None and earlier is not None and earlier < at and now.start_ms <= earlier:
@@ -130,8 +132,10 @@ class Cluster:
             now = self.held.at(about, at)
         if now is not None and now.content == figures:
             self.held.put(about, now)
-        else:
-            self.held.put(about, Row(at, figures, line=node.line))
+            return
+        if now is not None and now.start_ms < at:
+            self.held.put(about, Row(now.start_ms, now.content, at))
+        self.held.put(about, Row(at, figures, line=node.line))
 
     def _between(self, about: tuple[str], now: Row, figures: tuple[int | None, ...], earlier: int, at: int) -> None:
         """Settle the time between two dumps: the less of both, or nothing where they lie too far apart."""

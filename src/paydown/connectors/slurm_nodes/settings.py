@@ -35,7 +35,8 @@ class SlurmNodesSettings(BaseModel):
         10,
         ge=0,
         le=1440,
-        description="What a dump says is allocated holds until the next, where that is at most so many minutes later.",
+        description="What a dump says is allocated holds until the next, where that is at most so many minutes later; "
+        "0 leaves it out.",
     )
     gpu_memory: dict[str, int] = Field(
         {}, description="The memory of one GPU by model in MiB, which Slurm does not know: `a100=81920`."

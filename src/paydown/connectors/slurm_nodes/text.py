@@ -42,10 +42,11 @@ def read_text(data: bytes, origin: str, cluster: str | None, zone: ZoneInfo) -> 
     rejects: list[Reject] = []
     times: list[int | None] = []
     for record in _records(data.decode(errors="replace")):
-        found = _node(record, zone)
+        fields = _fields(record.text)
+        found = _node(record, fields, zone)
         if isinstance(found, Node):
             nodes.append(found)
-            times += [found.reason_ms, *(local_ms(_fields(record.text).get(name, ""), zone) for name in _TIMES)]
+            times += [found.reason_ms, *(local_ms(fields.get(name, ""), zone) for name in _TIMES)]
         else:
             rejects.append(
                 Reject("nodes", origin, record.line, found[0], found[1], _shown(record.text), cluster=cluster)
@@ -92,11 +93,10 @@ def _free(text: str) -> dict[str, str]:
     return {key: value.strip() for key, _, value in pairs}
 
 
-def _node(record: _Record, zone: ZoneInfo) -> Node | tuple[str, str]:
+def _node(record: _Record, fields: dict[str, str], zone: ZoneInfo) -> Node | tuple[str, str]:
     """Give the node of a record, or the reason and the words of a reject."""
     if "\0" in record.text:
         return "nul-byte", "the node's text holds a NUL byte"
-    fields = _fields(record.text)
     name = fields.get("NodeName", "")
     if not name or " " in name:
         return "bad-key", "this text belongs to no node: NodeName does not come first"
