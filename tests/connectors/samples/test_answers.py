@@ -57,6 +57,14 @@ def test_the_job_is_that_of_the_series_whose_value_names_it(read):
     assert [row["gpu_util_ratio"] for row in found] == [0.0] * 5
 
 
+def test_a_moment_at_which_nothing_names_the_job_has_none(answers):
+    device = {"instance": "n1:9445", "minor_number": "0"}
+    found = answers(("nvidia_gpu_duty_cycle", device, [5, 6, 7]), ("nvidia_gpu_jobId", device, [7, 7]))
+    assert sorted((row["start"], row.get("job_id")) for row in found.gpus) == [
+        ("04 12:34:00.000", "7"), ("04 12:34:30.000", "7"), ("04 12:35:00.000", None),
+    ]  # fmt: skip
+
+
 def test_two_exporters_of_one_device_make_one_sample(read):
     both = of(read(*recorded(UTIL, "nvidia_gpu_duty_cycle", "nvidia_gpu_jobId")), "gpu02", "3")
     assert [row.get("job_id") for row in both] == [None, "21", "21", "21", "21"]
@@ -100,6 +108,7 @@ def test_counters_become_increases_and_a_restart_has_none(answers):
     metric = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
     found = answers((metric, GPU, [1000, 4000, 500, 900]), (UTIL, GPU, [1, 1, 1, 1]))
     assert found.column("energy_mj") == [None, 3000, None, 400]
+    assert found.reasons == {}
 
 
 def test_an_increase_over_a_gap_is_no_figure(answers):

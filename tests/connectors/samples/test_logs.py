@@ -132,6 +132,8 @@ def test_the_node_comes_from_the_files_name(dump):
     assert found.column("node") == ["gpu07", "gpu07"]
     with pytest.raises(InputError, match="does not fit --node-from-name"):
         dump(SMI, name="log.csv", node_from_name=r"^(gpu\d+)")
+    with pytest.raises(InputError, match="does not fit --node-from-name"):
+        dump(SMI, name="log.csv", node_from_name=r"^(gpu\d+)?")
 
 
 def test_a_log_without_a_node_says_how_to_name_it(dump):
