@@ -1,6 +1,11 @@
 """Killed, or without power, at each call that changes a file: of an ingest with its posting, and of a forgetting."""
 
+import os
+import random
 import signal
+import subprocess
+import sys
+import time
 from contextlib import suppress
 
 import pytest
@@ -79,3 +84,25 @@ def test_a_forgetting_that_is_killed_at_a_call_is_brought_to_its_end_by_asking_a
         assert store.check() == [], call
         rows = content_of(days)["daily"]
         assert len(rows) == len(before), call
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_process_with_workers_that_is_killed_at_any_moment_loses_nothing(days, tmp_path, kills):
+    (tmp_path / "two.toml").write_text("processes = 2\n")
+    verb = ["--store", str(days.store), "ingest", "facts", str(days.root / "late")]
+    command = [sys.executable, "-m", "paydown.surfaces.cli.main", *verb]
+    environment = {**os.environ, "PAYDOWN_CONFIG": str(tmp_path / "two.toml")}
+    days.renew()
+    began = time.monotonic()
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    whole_s = time.monotonic() - began
+    chance = random.Random(kills)
+    for kill in range(kills):
+        days.renew()
+        process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.2, 1) * whole_s)
+        process.kill()
+        process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        assert days.holds() == [], kill
