@@ -55,7 +55,7 @@ def seen(text):
 def by(name):
     """Ask a report for all that may name somebody."""
     fields = registry.report(name).parameters.model_fields
-    cuts = [("--by", cut) for cut in ("user", "account") if "by" in fields]
+    cuts = [("--by", cut) for cut in ("user", "account") if "by" in fields and name != "nodes"]
     return ["1", "--cluster", "lab"] if name == "job" else [word for pair in cuts for word in pair]
 
 
