@@ -149,6 +149,12 @@ def test_a_state_does_not_begin_before_a_dump_that_says_otherwise(take, store):
     assert any("without saying since when" in note for note in done.notes)
 
 
+def test_a_reason_of_the_second_of_the_dump_before_came_after_it(take, store):
+    late = {"state": ["DOWN"], "reason": "lost", "reason_changed_at": sample.number(sample.AT)}
+    take((0, [g()]), (5, [g(**late)]))
+    assert rows(store, "node_states", "state") == [("down", 0, None)]
+
+
 def test_a_state_without_a_reason_is_told_by_its_words(take, store):
     take((0, [g(state=["IDLE", "POWERED_DOWN"])]))
     assert rows(store, "node_states", "state", "reason") == [("planned_down", "IDLE+POWERED_DOWN", 0, None)]

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 Place = tuple[str | None, str | None]
 """Team and department."""
 
-_KINDS = {"user": "login", "display": "display", "e-mail": "email"}
-
 
 @dataclass(frozen=True)
 class _Stretch:
@@ -130,8 +128,7 @@ def _placed(said: Said) -> bool:
 
 def _rows(said: Said) -> Iterator[dict[str, object]]:
     """Give the row of each name of a person; where the person belongs stands with the user name."""
-    for kind, attribute in _KINDS.items():
-        name = getattr(said, attribute)
+    for kind, name in (("user", said.login), ("display", said.display), ("e-mail", said.email)):
         if name is None:
             continue
         row: dict[str, object] = dict.fromkeys(FACTS["identities"].names)

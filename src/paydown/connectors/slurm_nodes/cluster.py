@@ -115,7 +115,7 @@ class Cluster:
         start = node.reason_ms if node.reason_ms is not None and node.reason_ms <= at else at
         if now is not None and now.content[0] == state and (node.reason_ms is None or start <= now.start_ms):
             start = now.start_ms
-        elif earlier is not None and start <= earlier and self.nodes.at((node.name,), earlier) is not None:
+        elif earlier is not None and start < earlier and self.nodes.at((node.name,), earlier) is not None:
             start = at  # the dump before says that it was otherwise then
         self.counts["undated"] += start == at
         self.states.put((node.name,), Row(start, content, line=node.line))
