@@ -233,7 +233,7 @@ REJECTS = Table(
         Column("line", "int", "The 1-based line or row there.", null=True),
         _text("reason", "A stable short code."),
         _text("detail", "What was wrong, in words."),
-        _text("row", "The row as it was read, at most 1,000 characters."),
+        _text("row", "The row as it was read, at most 1,000 characters; `*` for what may be a name."),
         Column("count", "int", "How many times.", "rows"),
         Column("time", "instant", "When it was read.", "UTC"),
     ),
