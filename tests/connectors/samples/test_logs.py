@@ -175,3 +175,11 @@ def test_the_doubled_hour_is_noted(dump):
     found = dump(text, node="n1", timezone="Europe/Berlin")
     assert found.column("start")[1] == "27 00:00:00.000" or found.column("start")[1].startswith("27 00:")
     assert "2 times are in an hour that Europe/Berlin shows twice" in found.note
+
+
+def test_what_is_not_measured_of_an_instance_is_left_out(dump):
+    text = "#Entity GPUTL FBUSD POWER\nID\nGPU-I 8 55 9981 310.2\nGPU-I 8 56 9981 305.0\n"
+    found = dump(text, node="n1", start=START, interval="30s", slices={"8": "1/0"})
+    assert found.column("memory_used_mib") == [9981, 9981]
+    assert found.column("gpu_util_ratio") == [None, None]
+    assert found.column("power_w") == [None, None]
