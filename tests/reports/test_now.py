@@ -9,7 +9,7 @@ from paydown.connectors.facts import CONNECTOR
 from paydown.connectors.interface import Context
 from paydown.errors import UsageError
 from paydown.ingest import ingest
-from paydown.reports import timeline
+from paydown.reports import timeline, wait
 from paydown.reports.now import NowQuestion, run
 from paydown.reports.parts.curve import COLUMNS
 from paydown.store import open_store
@@ -141,6 +141,19 @@ def test_a_cluster_that_is_not_known_at_the_moment_is_named(book):
     assert answer.window.end_ms == book.ms(48)
     assert any(note.startswith("old is known up to 2024-05-01T05:00:00Z only") for note in answer.notes)
     assert run(store, NowQuestion(cluster=("old",))).window.end_ms == book.ms(5)
+
+
+def test_where_no_source_supports_wait_nobody_is_said_not_to_wait(book):
+    store = book.store(sources=[book.SOURCE | {"supports": "capacity;allocation;use"}])
+    answer = run(store, NowQuestion())
+    assert answer.headline == ()
+    assert any("No source of c supports wait" in note for note in answer.notes)
+
+
+def test_hours_waited_are_the_demand_that_the_ledger_posts(lab):
+    posted = lab.query("SELECT sum(waiting) AS waiting FROM demand WHERE tres = 'gpu'").to_pylist()[0]["waiting"]
+    (row,) = wait.run(lab, wait.WaitQuestion(by=())).rows.to_pylist()
+    assert row["waited_gpu_hours"] == pytest.approx(int(posted) / 3_600_000_000)
 
 
 # ---- processes

@@ -59,6 +59,7 @@ from paydown.reports.parts.pictures import FROM_THE_AXIS, UNITS, Bars
 from paydown.reports.parts.postings import Filters
 from paydown.reports.parts.queue import queue
 from paydown.reports.parts.scope import Scope, scope_of
+from paydown.reports.parts.waits import unsupported
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,10 +158,14 @@ def picture(cuts: Sequence[Cut]) -> Bars:
 
 def _waiting(scope: Scope, filters: Filters, asked: NowQuestion, moment: int) -> Answer:
     found, barred = queue(scope, filters, moment)
+    lacking = unsupported(scope)
     notes = [f"{_jobs(barred)} held or not yet eligible (a dependency, a begin time): not waiting."] if barred else []
     if "node" in filters:
         notes.append("Who waits is shown whatever the node: nobody waits for a certain one.")
+    notes += lacking
     rows = found.rows
+    if lacking and not rows.num_rows:
+        return replace(_cut_off(found, asked), notes=tuple(notes))
     gpus = sum(value or 0 for value in rows["req_gpus"].to_pylist())
     said = f"{_jobs(rows.num_rows)} wait{'s' * (rows.num_rows == 1)}, for {gpus:,.10g} GPUs."
     return replace(_cut_off(found, asked), notes=tuple(notes), headline=(said,))

@@ -64,7 +64,7 @@ from paydown.reports.parts.pictures import Bars
 from paydown.reports.parts.scope import Scope, scope_of
 from paydown.reports.parts.wait_cuts import columns_of, wait_cuts
 from paydown.reports.parts.wait_rows import COLUMNS, wait_rows
-from paydown.reports.parts.waits import waits
+from paydown.reports.parts.waits import unsupported, waits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -146,7 +146,7 @@ def _counted(jobs: int) -> str:
 
 
 def _notes(scope: Scope, whole: dict[str, Any], asked: WaitQuestion) -> list[str]:
-    notes = [scope.zone_note, *scope.stranger_notes, *_unsupported(scope)]
+    notes = [scope.zone_note, *scope.stranger_notes, *unsupported(scope)]
     if scope.known is None:
         notes.append("Nothing is known of it: ingest facts first (paydown ingest SOURCE ...).")
     if whole["eligible_unknown"]:
@@ -159,14 +159,6 @@ def _notes(scope: Scope, whole: dict[str, Any], asked: WaitQuestion) -> list[str
     if asked.free and whole["waited_hours"] and whole["free_known_share"] is None:
         notes.append("What was free meanwhile is not known: it needs an inventory (table nodes) and posted days.")
     return notes
-
-
-def _unsupported(scope: Scope) -> list[str]:
-    """Say of which clusters no source states the whole queue."""
-    rows = scope.snapshot.rows("sources", columns=["cluster", "supports"], clusters=list(scope.clusters)).to_pylist()
-    able = {row["cluster"] for row in rows if "wait" in row["supports"].split(";")}
-    lacking = [name for name in scope.clusters if name not in able]
-    return [f"No source of {name} supports wait: who waited there is known in part at most." for name in lacking]
 
 
 def pictures(cuts: Sequence[Cut]) -> tuple[Bars, ...]:

@@ -7,7 +7,7 @@ bucket. Figures are means over the five minutes: what is free for a moment is no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,8 @@ _MOST_CELLS = 4_000_000
 """How many (node, bucket) are looked at in one go."""
 
 ENTRIES = """
-SELECT node, "partition", epoch_ms(bucket) AS bucket_ms, amount FROM entries
-WHERE cluster = {cluster} AND tres = {tres} AND category IN ('idle', 'blocked') AND job_id IS NULL
+SELECT tres = {tres} AS first, node, "partition", epoch_ms(bucket) AS bucket_ms, amount FROM entries
+WHERE cluster = {cluster} AND {among} AND category IN ('idle', 'blocked') AND job_id IS NULL
     AND day >= {first} AND day < {last}
 """
 
@@ -71,7 +71,7 @@ class Series:
 
 
 Kind = tuple[str | None, str | None, str]
-"""What matters for where a job may run: its partitions, the GPU model asked for, the TRES that it waits for."""
+"""What matters for where a job may run: its partitions, the GPU model asked for, and which of two TRES it waits for."""
 
 
 def free(scope: Scope, cluster: str, kinds: dict[Kind, set[int]]) -> dict[Kind, Series]:
@@ -88,25 +88,26 @@ def free(scope: Scope, cluster: str, kinds: dict[Kind, set[int]]) -> dict[Kind, 
         )
         for kind, numbers in kinds.items()
     }
-    for tres in dict.fromkeys(kind[2] for kind in kinds):
-        offered = places(scope, cluster, tres)
-        mine = {kind: np.flatnonzero(offered.usable(kind[0], kind[1])) for kind in kinds if kind[2] == tres}
-        for part in _chunks(window, len(offered.names)):
-            _fill(scope, cluster, (tres, offered, part), mine, found)
+    every = tuple(dict.fromkeys(kind[2] for kind in kinds))
+    offered = places(scope, cluster, every)
+    mine = {kind: np.flatnonzero(offered[kind[2]].usable(kind[0], kind[1])) for kind in kinds}
+    for part in _chunks(window, sum(len(each.names) for each in offered.values())):
+        amounts = _amounts(scope, cluster, offered, part)
+        for tres in every:
+            own = {kind: rows for kind, rows in mine.items() if kind[2] == tres}
+            _fill(window, (amounts[tres], offered[tres].listed(part), part), own, found)
     for series in found.values():
         series.known[:] &= stated_buckets
     return found
 
 
 def _fill(
-    scope: Scope, cluster: str, what: tuple[str, Places, Window], mine: dict[Kind, npt.NDArray[np.intp]],
+    window: Window, what: tuple[npt.NDArray[np.float32], Bools, Window], mine: dict[Kind, npt.NDArray[np.intp]],
     found: dict[Kind, Series],
 ) -> None:  # fmt: skip
     """Work out one part of the window, of one TRES."""
-    tres, offered, part = what
-    amounts = _amounts(scope, cluster, tres, offered, part)
-    listed = offered.listed(part)
-    first = (part.start_ms - scope.window.start_ms) // BUCKET_MS
+    amounts, listed, part = what
+    first = (part.start_ms - window.start_ms) // BUCKET_MS
     there = slice(first, first + amounts.shape[1])
     for kind, rows in mine.items():
         series = found[kind]
@@ -131,28 +132,35 @@ def _largest(amounts: npt.NDArray[np.float32], number: int) -> Reals:
     return nth
 
 
-def _amounts(scope: Scope, cluster: str, tres: str, offered: Places, part: Window) -> npt.NDArray[np.float32]:
-    """Give the mean milli free of each place and bucket."""
+def _amounts(
+    scope: Scope, cluster: str, offered: Mapping[str, Places], part: Window
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Give the mean milli free of each TRES at each place and bucket."""
     from paydown.ledger.columns import texts
 
     statement = Statement()
     text = ENTRIES.format(
         cluster=statement.bind(cluster),
-        tres=statement.bind(tres),
+        tres=statement.bind(next(iter(offered))),
+        among=statement.one_of("tres", offered),
         first=statement.bind(date_of(part.days.start)),
         last=statement.bind(date_of(part.days.stop)),
     )
     rows: pa.Table = scope.query(text, statement, part)
     node, nodes = texts(rows, "node")
     label, labels = texts(rows, "partition")
-    place = offered.codes(nodes, labels)[node, label]
+    first = rows.column("first").to_numpy()
     bucket = (rows.column("bucket_ms").to_numpy() - part.start_ms) // BUCKET_MS
+    amount = rows.column("amount").to_numpy() / BUCKET_MS
     count = part.length_ms // BUCKET_MS
-    inside = (place >= 0) & (bucket >= 0) & (bucket < count)
-    cell = place[inside] * count + bucket[inside]
-    amount = rows.column("amount").to_numpy()[inside] / BUCKET_MS
-    sums = np.bincount(cell, amount, minlength=len(offered.names) * count)
-    return sums.reshape(len(offered.names), count).astype(np.float32)
+    found = {}
+    for tres, there in offered.items():
+        own = first if tres == next(iter(offered)) else ~first
+        place = np.where(own, there.codes(nodes, labels)[node, label], -1)
+        inside = (place >= 0) & (bucket >= 0) & (bucket < count)
+        sums = np.bincount(place[inside] * count + bucket[inside], amount[inside], len(there.names) * count)
+        found[tres] = sums.reshape(len(there.names), count).astype(np.float32)
+    return found
 
 
 def _chunks(window: Window, count: int) -> Iterator[Window]:

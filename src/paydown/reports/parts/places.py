@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 REPORTED = """
-SELECT DISTINCT node, coalesce("partition", '') AS "partition", day FROM daily
-WHERE cluster = {cluster} AND tres = {tres} AND category = 'reported' AND day >= {first} AND day < {last}
+SELECT DISTINCT tres, node, coalesce("partition", '') AS "partition", day FROM daily
+WHERE cluster = {cluster} AND {among} AND category = 'reported' AND day >= {first} AND day < {last}
 """
 """Where capacity of a TRES is listed and tracked, by day."""
 
@@ -68,24 +69,28 @@ class Places:
         return np.array(rows, dtype=np.int64).reshape(len(nodes), len(labels) + 1)
 
 
-def places(scope: Scope, cluster: str, tres: str) -> Places:
-    """Give the places of a cluster that list a TRES in a window."""
+def places(scope: Scope, cluster: str, every: Sequence[str]) -> dict[str, Places]:
+    """Give the places of a cluster that list each of some TRES in a window."""
     statement = Statement()
     days = scope.window.days
     text = REPORTED.format(
         cluster=statement.bind(cluster),
-        tres=statement.bind(tres),
+        among=statement.one_of("tres", every),
         first=statement.bind(date_of(days.start)),
         last=statement.bind(date_of(days.stop)),
     )
     fine = _in_buckets(scope, cluster)
-    found: dict[Place, set[int]] = {}
+    found: dict[str, dict[Place, set[int]]] = {tres: {} for tres in every}
     for row in scope.query(text, statement, scope.window).to_pylist():
         if row["day"].isoformat() not in fine:
             continue
-        found.setdefault((row["node"], row["partition"]), set()).add((row["day"] - EPOCH_DAY).days)
-    names = sorted(found)
-    return Places(names, [frozenset(found[name]) for name in names], _models(scope, cluster))
+        days_of = found[row["tres"]].setdefault((row["node"], row["partition"]), set())
+        days_of.add((row["day"] - EPOCH_DAY).days)
+    models = _models(scope, cluster)
+    return {
+        tres: Places(sorted(there), [frozenset(there[name]) for name in sorted(there)], models)
+        for tres, there in found.items()
+    }
 
 
 def _in_buckets(scope: Scope, cluster: str) -> set[str]:

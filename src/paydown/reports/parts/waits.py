@@ -100,3 +100,11 @@ def _kept(statement: Statement, name: str, values: Sequence[object]) -> str:
     if name != "partition":
         return condition(statement, name, values, "j", _HOLDER)
     return f"list_has_any(string_split(j.\"partition\", ';'), {statement.bind(list(values))})"
+
+
+def unsupported(scope: Scope) -> list[str]:
+    """Say of which clusters no source states the whole queue."""
+    rows = scope.snapshot.rows("sources", columns=["cluster", "supports"], clusters=list(scope.clusters)).to_pylist()
+    able = {row["cluster"] for row in rows if "wait" in row["supports"].split(";")}
+    lacking = [name for name in scope.clusters if name not in able]
+    return [f"No source of {name} supports wait: who waited there is known in part at most." for name in lacking]
