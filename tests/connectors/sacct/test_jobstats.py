@@ -73,6 +73,11 @@ def test_a_node_may_be_called_by_its_whole_name(jobs):
     assert {key[0] for key in figures(found)} == {"n1"}
 
 
+def test_a_little_more_than_all_is_all(jobs):
+    found = jobs({"AdminComment": summary(n1={"gpu_utilization": {"0": 100.4}})})
+    assert figures(found) == {("n1", "0", "gpu_util"): (1.0, None)}
+
+
 def test_what_is_missing_is_missing(jobs):
     found = jobs({"AdminComment": summary(n1={"cpus": 8, "gpu_utilization": {"3": 1, "4": None}})})
     assert figures(found) == {("n1", "3", "gpu_util"): (0.01, None)}

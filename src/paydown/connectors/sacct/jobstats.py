@@ -125,9 +125,9 @@ def figures_of(summary: dict[str, Any], length_ms: float, nodes: tuple[str, ...]
 
 def _of_gpus(node: str, said: dict[str, Any]) -> Iterator[Figure]:
     for gpu, used in _each(said, "gpu_utilization"):
-        if used > _PERCENT:
+        if used > _PERCENT + 1:  # less is a mean's rounding
             raise BadSummaryError(f"a GPU of it is busy for {used:g} %")
-        yield node, gpu, "gpu_util", used / _PERCENT, None
+        yield node, gpu, "gpu_util", min(used / _PERCENT, 1.0), None
     for gpu, used in _each(said, "gpu_used_memory"):
         yield node, gpu, "gpu_memory_used_mib", None, round(used / _MIB)
 
