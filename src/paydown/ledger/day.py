@@ -66,7 +66,7 @@ from paydown.ledger.uses import (
     whole_job_pieces,
 )
 from paydown.ledger.waiting import Waiting, waiting, wanted_steps
-from paydown.ledger.whole_job import SIGNALS, Figures, figures_of, job_totals, whole_job
+from paydown.ledger.whole_job import SIGNALS, Figures, WholeJob, figures_of, job_totals, whole_job
 from paydown.model.entries import CARRIED
 from paydown.model.units import BUCKET_MS, MS_PER_DAY
 
@@ -246,6 +246,7 @@ def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTa
     _post_unallocated(world, holdings, hidden)
     pools = _post_gpus(world, holdings, hidden["gpu"])
     _post_hosts(world, holdings, hidden)
+    _join_parts(world)
     _post_runs(world)
     runs = runs_table(frame, world.inv, world.allocs, world.runs)
     summaries = summaries_table(frame, world.inv, world.allocs, world.summaries)
@@ -259,12 +260,19 @@ def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTa
     )  # fmt: skip
 
 
-def _post_runs(world: _World) -> None:
-    """Post the runs whose phase no other day has a say in."""
+def _join_parts(world: _World) -> None:
+    """Put together what the parts of the day gave, so that each TRES is one."""
     for tres in sorted({tres for tres, _ in world.runs}):
         runs = Runs.joined([each for name, each in world.runs if name == tres])
-        runs = runs.pick(~world.allocs.beyond[runs.alloc])
         summary = Summary.joined([each for name, each in world.summaries if name == tres])
+        world.runs = [(tres, runs), *((name, each) for name, each in world.runs if name != tres)]
+        world.summaries = [(tres, summary), *((name, each) for name, each in world.summaries if name != tres)]
+
+
+def _post_runs(world: _World) -> None:
+    """Post the runs whose phase no other day has a say in."""
+    for (tres, every), (_, summary) in zip(world.runs, world.summaries, strict=True):
+        runs = every.pick(~world.allocs.beyond[every.alloc])
         post_runs(world.target(tres), runs, phases(runs, summary))
 
 
@@ -411,7 +419,7 @@ def _post_hosts(world: _World, holdings: dict[str, Holdings], hidden: dict[str, 
         len(world.inv.nodes),
     )
     alone = on_node.where(on_node.values == 1, world.frame.length)
-    samples = host_samples(world.frame, world.nodes, world.facts["host_samples"], world.codes)
+    samples = host_samples(world.frame, world.inv.nodes, world.facts["host_samples"], world.codes)
     for first, last, part in samples.parts(len(world.inv.nodes)):
         covers = dict(zip(("cpu", "memory"), host_coverage(world.frame, part), strict=True))
         here = {tres: holdings[tres].on_nodes(first, last) for tres in covers}
@@ -464,7 +472,10 @@ def _whole_job(world: _World, tres: str, holdings: Holdings, sampled: Ints) -> t
     """Find what whole-job figures say; `sampled` are the allocations that samples of this frame count for."""
     allocs, inv, frame = world.allocs, world.inv, world.frame
     signals: tuple[str, ...] = SIGNALS.get(tres, tuple(frame.settings.gpu_signals))
-    judged = world.figured & ~np.isin(world.place, world.place[sampled]) & ~world.elsewhere(tres)
+    judged = world.figured & ~world.elsewhere(tres)
+    if not bool(judged[holdings.alloc].any()):
+        return whole_job_pieces(holdings, WholeJob.none()), np.zeros(len(holdings), dtype=bool)
+    judged &= ~np.isin(world.place, world.place[sampled])
     totals: dict[tuple[str, int], int] = {}
     if any(node is None and signal in signals for each in world.figures.values() for node, _, signal in each):
         totals = job_totals(tres, world.real, world.figures, _everywhen(world) if tres == "gpu_memory" else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -195,8 +195,8 @@ class SampleTable:
         return _sorted(self.frame, table, entity, label, by_label=self.devices is None)
 
 
-def _chunks(table: pa.Table, codes: Mapping[str, Mapping[str, int]]) -> Iterator[_Chunk]:
-    """Read the pieces of a table; `codes` gives for each text column the code of every word."""
+def _chunks(table: pa.Table, codes: Mapping[str, pa.Array]) -> Iterator[_Chunk]:
+    """Read the pieces of a table; `codes` gives for each text column the words in the order of their codes."""
     nothing = [column.combine_chunks() for column in table.schema.empty_table().columns]
     for batch in table.to_batches() or [pa.RecordBatch.from_arrays(nothing, schema=table.schema)]:
         rows, words = _coded(batch, codes)
@@ -207,16 +207,21 @@ def _chunks(table: pa.Table, codes: Mapping[str, Mapping[str, int]]) -> Iterator
         yield _Chunk(rows, node, words)
 
 
-def _coded(batch: pa.RecordBatch, codes: Mapping[str, Mapping[str, int]]) -> tuple[pa.RecordBatch, dict[str, Ints]]:
+def _coded(batch: pa.RecordBatch, codes: Mapping[str, pa.Array]) -> tuple[pa.RecordBatch, dict[str, Ints]]:
     words = {}
     for name, known in codes.items():
         column = batch.column(name)
         if not pa.types.is_dictionary(column.type):
             column = column.dictionary_encode()
             batch = batch.set_column(batch.schema.get_field_index(name), name, column)
-        found = [known.get(word, NONE) for word in column.dictionary.to_pylist()]
-        words[name] = np.array([*found, NONE], dtype=np.int64)
+        words[name] = _found(column.dictionary, known)
     return batch, words
+
+
+def _found(words: pa.Array, known: pa.Array) -> Ints:
+    """Give the place of each word among the known ones, NONE where it is not, and NONE at the end."""
+    places = pc.fill_null(pc.index_in(words, known), NONE).to_numpy()
+    return np.append(places, NONE).astype(np.int64)
 
 
 def _sorted(frame: Frame, table: pa.Table, entity: Ints, label: Ints, *, by_label: bool) -> Samples:
@@ -274,23 +279,28 @@ def _to_next(entity: Ints, label: Ints | None, start: Ints) -> Ints:
 
 def gpu_samples(frame: Frame, inv: Inventory, table: pa.Table, jobs: dict[str, int]) -> SampleTable:
     """Read gpu_samples; `jobs` learns the labels that it lacks (of jobs that hold nothing here)."""
-    nodes = {name: code for code, name in enumerate(inv.nodes)}
-    return _table(frame, table, {"node": nodes, "gpu": inv.device_words, "job_id": jobs}, inv.devices_by_name)
+    return _table(frame, table, {"node": inv.nodes, "gpu": list(inv.device_words)}, jobs, inv.devices_by_name)
 
 
-def host_samples(frame: Frame, nodes: dict[str, int], table: pa.Table, jobs: dict[str, int]) -> SampleTable:
+def host_samples(frame: Frame, nodes: Sequence[str], table: pa.Table, jobs: dict[str, int]) -> SampleTable:
     """Read host_samples; `jobs` learns the labels that it lacks."""
-    return _table(frame, table, {"node": nodes, "job_id": jobs}, None)
+    return _table(frame, table, {"node": nodes}, jobs, None)
 
 
 def _table(
-    frame: Frame, table: pa.Table, codes: dict[str, dict[str, int]], devices: npt.NDArray[np.int64] | None
+    frame: Frame,
+    table: pa.Table,
+    names: Mapping[str, Sequence[str]],
+    jobs: dict[str, int],
+    devices: npt.NDArray[np.int64] | None,
 ) -> SampleTable:
+    known = pa.array(list(jobs), pa.string())
     for chunk in table.column("job_id").chunks:
-        coded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-        for word in coded.dictionary.to_pylist():
-            codes["job_id"].setdefault(word, len(codes["job_id"]))
-    return SampleTable(frame, list(_chunks(table, codes)), devices)
+        labels = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk.unique().drop_null()
+        for word in labels.filter(pc.invert(pc.is_in(labels, known))).to_pylist():
+            jobs.setdefault(word, len(jobs))
+    words = {name: pa.array(list(each), pa.string()) for name, each in {**names, "job_id": list(jobs)}.items()}
+    return SampleTable(frame, list(_chunks(table, words)), devices)
 
 
 def gpu_coverage(frame: Frame, rows: Samples) -> tuple[Coverage, Coverage]:

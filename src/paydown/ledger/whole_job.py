@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from paydown.ledger.columns import NONE, instants, ppm
 from paydown.ledger.holdings import Holdings
-from paydown.ledger.intervals import Bools, Ints, total
+from paydown.ledger.intervals import Bools, Ints, empty, total
 from paydown.ledger.inventory import Inventory
 from paydown.ledger.jobs import Allocations
 
@@ -87,6 +87,11 @@ class WholeJob:
     """The amount used, in the TRES's unit, NONE where the figure is a ratio."""
     basis: list[str]
     signal: list[str]
+
+    @staticmethod
+    def none() -> WholeJob:
+        """Give no row."""
+        return WholeJob(empty(), empty(), empty(), empty(), [], [])
 
 
 def whole_job(

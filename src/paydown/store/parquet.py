@@ -29,19 +29,24 @@ def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> Data
     """Write rows of one partition, in their order, as one file; nobody sees it until it is committed."""
     path = f"{part[-1] if len(part) > 1 else 'all'}/{uuid.uuid4().hex}.parquet"
     rows = _with_partition(table, part, rows)
-    ascending = [name for name in ("start", "bucket", "amount") if name in rows.column_names]
+    ascending = [name for name in ("start", "bucket") if name in rows.column_names]
     told = _told(table)
     met: list[pq.FileMetaData] = []
     with delta.created(uri, path) as sink:
         pq.write_table(
             rows, sink, compression="zstd", row_group_size=table.row_group,
             coerce_timestamps="us", store_schema=False, metadata_collector=met, write_statistics=told,
-            use_dictionary=[name for name in rows.column_names if name not in ascending],
+            use_dictionary=[name for name in rows.column_names if name not in (*ascending, *_counted(table))],
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
         )  # fmt: skip
         size = sink.tell()
     low, high, nulls = _statistics(table, met[0])
     return DataFile(path, size, rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
+
+
+def _counted(table: Table) -> list[str]:
+    """Give the columns of amounts of derived tables: they seldom repeat, so that a dictionary only costs."""
+    return [column.name for column in table.columns if table.role == "derived" and column.name not in table.key]
 
 
 def _told(table: Table) -> list[str]:
