@@ -45,7 +45,7 @@ def test_each_device_has_its_own_spacing_and_one_that_comes_later_too(parquet):
     for row in found.gpus:
         lengths.setdefault(row["gpu"], []).append(row["duration_ms"])
     assert lengths == {"0": [10000] * 7, "1": [10000] * 3, "2": [60000] * 5}
-    assert "10 s (2 devices), 60 s (1 devices)" in found.note
+    assert "10 s (2 devices), 60 s (1 device)" in found.note
 
 
 def test_a_single_reading_lasts_as_long_as_the_others(parquet):

@@ -77,7 +77,9 @@ class Devices:
         """Say which spacings there were, the most frequent first."""
         spacings, counts = np.unique(self._spacing[self._spacing > 0], return_counts=True)
         most = np.argsort(-counts, kind="stable")[:3]
-        return ", ".join(f"{spacings[i] / MS_PER_SECOND:g} s ({counts[i]:,} devices)" for i in most)
+        return ", ".join(
+            f"{spacings[i] / MS_PER_SECOND:g} s ({counts[i]:,} device{'s' if counts[i] > 1 else ''})" for i in most
+        )
 
 
 def _stretches(ascending: Ints) -> tuple[Ints, Ints, Ints]:
