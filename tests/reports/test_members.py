@@ -78,6 +78,14 @@ def test_usage_of_a_team_and_of_those_without(two_clusters):
     assert rows(two_clusters, "usage", "gpu_hours", department=("physics",), cluster=("c",))[0] == [(2.0,)]
 
 
+@pytest.mark.parametrize("timezone", ["America/Los_Angeles", "Asia/Tokyo", "Europe/Berlin"])
+def test_teams_are_those_of_utc_days_whatever_the_zone(two_clusters, timezone):
+    found, _ = rows(two_clusters, "usage", "team", "gpu_hours", by=("team",), timezone=timezone)
+    assert sorted(found) == [("(unmapped)", 9.0), ("optics", 2.0), ("vision", 4.0)]
+    found, _ = rows(two_clusters, "usage", "jobs_started", "gpu_hours", team=("vision",), timezone=timezone)
+    assert found == [(1, 4.0)]
+
+
 def test_the_ledger_by_team_leaves_what_nobody_holds_apart(two_clusters):
     found, _ = rows(two_clusters, "ledger", "team", "category", "hours", by=("team", "category"))
     assert {(team, hours) for team, category, hours in found if category == "unobserved"} == {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from paydown.model.units import BUCKET_MS
+from paydown.model.units import BUCKET_MS, MS_PER_DAY
 from paydown.model.window import EPOCH_DAY, Window, date_of, day_of
 from paydown.reports.parts.calendar import begin, days_between, span
 from paydown.reports.parts.cuts import Cut
@@ -35,15 +36,22 @@ class Spell:
 
 
 def spells(scope: Scope, cuts: Sequence[Cut], *, days_apart: bool = False) -> list[Spell]:
-    """Cut the window into local days where something needs days (cuts by time, teams), else leave it whole."""
-    if not (days_apart or any(cut.unit or cut.name in UNITS for cut in cuts)):
+    """Cut the window into local days where something needs days (cuts by time, teams), else leave it whole.
+
+    Teams are those of UTC days: where they count, local days are cut at midnight UTC as well.
+    """
+    of_teams = days_apart or any(cut.name in UNITS for cut in cuts)
+    if not (of_teams or any(cut.unit for cut in cuts)):
         return [Spell(scope.asked, None, scope.ends_open)]
-    days = days_between(scope.asked, scope.zone)
-    windows = [_clipped(span(day, "day", scope.zone), scope.asked) for day in days]
-    return [
-        Spell(window, day, scope.ends_open and window.end_ms == scope.asked.end_ms)
-        for window, day in zip(windows, days, strict=True)
-    ]
+    days = ((day, _clipped(span(day, "day", scope.zone), scope.asked)) for day in days_between(scope.asked, scope.zone))
+    parts = ((day, part) for day, whole in days for part in (_utc_days(whole) if of_teams else (whole,)))
+    return [Spell(part, day, scope.ends_open and part.end_ms == scope.asked.end_ms) for day, part in parts]
+
+
+def _utc_days(window: Window) -> list[Window]:
+    """Cut a window at midnight UTC."""
+    inside = [day * MS_PER_DAY for day in window.days if window.start_ms < day * MS_PER_DAY < window.end_ms]
+    return [Window(start, end) for start, end in pairwise([window.start_ms, *inside, window.end_ms])]
 
 
 def _clipped(window: Window, within: Window) -> Window:
