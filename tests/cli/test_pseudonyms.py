@@ -85,6 +85,12 @@ def test_the_same_questions_show_names_where_they_may(told):
     assert seen(told("doctor", hidden=False))
 
 
+def test_hints_tell_no_name(told):
+    assert b"There is no account 'carrol'" in told("jobs", "--account", "carrol")
+    assert seen(told("jobs", "--account", "carrol")) == []
+    assert seen(told("jobs", "--account", "carrol", hidden=False))
+
+
 @pytest.mark.parametrize("form", ["json", "csv", "table"])
 def test_rejects_show_no_name(told, form):
     assert seen(told("store", "rejects", "--format", form)) == []

@@ -116,9 +116,10 @@ def members(scope: Scope, unit: Unit, asked: Sequence[str]) -> Members:
     text = f"WITH {spans(unit, scope, statement)} SELECT * FROM {unit}_days"
     rows = [tuple(row.values()) for row in scope.query(text, statement).to_pylist()] if scope.clusters else []
     known = sorted({row[2] for row in rows})
+    told = [scope.people.told(name) for name in known]
     for name in asked:
         if name not in known and name != UNMAPPED:
-            raise UsageError(f"There is no {unit} {name!r} in identities{nearest(name, [*known, UNMAPPED])}")
+            raise UsageError(f"There is no {unit} {name!r} in identities{nearest(name, [*told, UNMAPPED])}")
     some = tuple((*row[:2], *row[3:]) for row in rows if row[2] in asked)
     every = tuple((*row[:2], *row[3:]) for row in rows)
     return Members(some, every if UNMAPPED in asked else None)

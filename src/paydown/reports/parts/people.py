@@ -58,6 +58,10 @@ class People:
             return self.shown(values)
         return values if self.hidden is None else self.hidden.column(name, values)
 
+    def told(self, label: str) -> str:
+        """Give an account, a team or another label as it may be told."""
+        return label if self.hidden is None else self.hidden.mask.label(label)
+
     def shown(self, keys: pa.ChunkedArray) -> pa.ChunkedArray:
         """Put names in place of the keys that have one."""
         import pyarrow as pa

@@ -117,7 +117,7 @@ def scope_of(snapshot: Snapshot, asked: Parameters) -> Scope:
         known=known,
         ends_open=asked.end_ms is None,
         whole=asked.start_ms is None and asked.end_ms is None,
-        strange=strangers(snapshot, clusters, _named(asked)),
+        strange=strangers(snapshot, clusters, _named(asked), people.told),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from paydown.model.nearest import suggestion
@@ -20,10 +20,13 @@ _BEARERS = {
 _MOST_TOLD = 12
 
 
-def strangers(snapshot: Snapshot, clusters: Sequence[str], asked: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def strangers(
+    snapshot: Snapshot, clusters: Sequence[str], asked: Mapping[str, Sequence[str]], told: Callable[[str], str]
+) -> tuple[str, ...]:
     """Say of each name asked for that nothing bears it, and which one was probably meant.
 
-    A partition may be one of several of a job or node, or the whole text of them.
+    `told` gives an account as it may be told. A partition may be one of several of a job or node, or the whole text of
+    them.
     """
     found = []
     for what, names in asked.items():
@@ -32,7 +35,8 @@ def strangers(snapshot: Snapshot, clusters: Sequence[str], asked: Mapping[str, S
         rows = snapshot.query(_BEARERS[what], clusters=list(clusters)).column("name").to_pylist()
         whole = {name for name in rows if name}
         known = whole | {part for name in whole for part in name.split(";")} if what == "partition" else whole
-        found += [f"There is no {what} {name!r}{_near(name, known)}" for name in names if name not in known]
+        shown = {told(name) for name in known} if what == "account" else known
+        found += [f"There is no {what} {name!r}{_near(name, shown)}" for name in names if name not in known]
     return tuple(found)
 
 
