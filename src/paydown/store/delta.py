@@ -23,10 +23,10 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from paydown.errors import StoreBusyError, StoreError
 from paydown.model.window import from_ms
-from paydown.store.files import files
+from paydown.store.files import files, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 CHECKPOINT_EVERY = 20
 """After how many commits the log is summed up in a checkpoint."""
@@ -75,37 +75,61 @@ def commit(
 
     `StoreBusyError` where somebody else committed meanwhile (since `base`, where given: 0 for a table not yet made).
     """
+    want = {file.path: file for file in wanted}
+    table = _open(uri, None) or _made(uri, schema, partition)
+    before = table.version()
+    if base is not None and before != base:
+        raise _busy(uri)
+    have = {file.path: file for file in _files(table, partition)}
+    instants = frozenset(each.name for each in schema if pa.types.is_timestamp(each.type))
+    actions: list[AddAction | RemoveAction] = [
+        _add(file, partition, instants) for file in want.values() if file.path not in have
+    ]
+    actions += [_remove(f, partition) for f in have.values() if f.path not in want]
+    if not actions:
+        return before
     try:
-        table = _open(uri, None) or DeltaTable.create(
+        table.create_write_transaction(
+            actions, "append", Schema.from_arrow(schema), list(partition),
+            commit_properties=_COMMIT, post_commithook_properties=_HOOKS,
+        )  # fmt: skip
+    except (DeltaError, OSError) as error:
+        if not _states(uri, before + 1, partition, want.keys()):
+            raise _uncommitted(uri, error) from error
+    _flush(uri, before + 1)
+    return before + 1
+
+
+def _made(uri: str, schema: pa.Schema, partition: tuple[str, ...]) -> DeltaTable:
+    """Make an empty table; where somebody else did, or the answer was lost, theirs will do."""
+    try:
+        return DeltaTable.create(
             uri, Schema.from_arrow(schema), partition_by=list(partition), configuration=_CONFIGURATION,
             storage_options=files(uri).options(),
         )  # fmt: skip
-        before = table.version()
-        if base is not None and before != base:
-            raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.")
-        have = {file.path: file for file in _files(table, partition)}
-        want = {file.path: file for file in wanted}
-        instants = frozenset(each.name for each in schema if pa.types.is_timestamp(each.type))
-        actions: list[AddAction | RemoveAction] = [
-            _add(file, partition, instants) for file in want.values() if file.path not in have
-        ]
-        actions += [_remove(f, partition) for f in have.values() if f.path not in want]
-        if not actions:
-            return before
-        table.create_write_transaction(
-            actions,
-            "append",
-            Schema.from_arrow(schema),
-            list(partition),
-            commit_properties=_COMMIT,
-            post_commithook_properties=_HOOKS,
-        )
-        _flush(uri, before + 1)
     except (DeltaError, OSError) as error:
-        if "Failed to commit transaction" in str(error):
-            raise StoreBusyError(f"another writer committed to {uri} meanwhile; try again.") from error
-        raise StoreError(f"cannot write {uri}: {_plain(error)}") from error
-    return before + 1
+        found = _open(uri, None)
+        if found is None:
+            raise _uncommitted(uri, error) from error
+        return found
+
+
+def _states(uri: str, version: int, partition: tuple[str, ...], paths: Collection[str]) -> bool:
+    """Tell whether a version consists of exactly these files: then the commit was done, and its answer lost."""
+    try:
+        return {file.path for file in state(uri, version, partition)[1]} == set(paths)
+    except StoreError:
+        return False
+
+
+def _busy(uri: str) -> StoreBusyError:
+    return StoreBusyError(f"another writer committed to {uri} meanwhile; try again.")
+
+
+def _uncommitted(uri: str, error: Exception) -> StoreError:
+    if "Failed to commit transaction" in str(error):
+        return _busy(uri)
+    return StoreError(f"cannot write {uri}: {reason(str(error))}.")
 
 
 def checkpoint(uri: str, version: int) -> None:
@@ -146,12 +170,7 @@ def _open(uri: str, version: int | None) -> DeltaTable | None:
             raise StoreError(f"{uri} is missing though the catalog names its version {version}.") from None
         return None
     except (DeltaError, OSError) as error:
-        raise StoreError(f"cannot read {uri} at version {version}: {_plain(error)}") from error
-
-
-def _plain(error: Exception) -> str:
-    """Give an error of the library in one line: it draws its causes as a coloured tree."""
-    return ": ".join(part.strip() for part in _DRAWN.sub("\n", str(error)).splitlines() if part.strip())
+        raise StoreError(f"cannot read {uri} at version {version}: {reason(str(error))}.") from error
 
 
 def _files(table: DeltaTable, partition: tuple[str, ...]) -> list[DataFile]:
@@ -254,4 +273,7 @@ def shorten(uri: str) -> None:
 
 def _flush(uri: str, version: int) -> None:
     """Bring a commit to the disk, so that a power cut cannot take it back after what follows it."""
-    files(uri).keep((f"{uri}/_delta_log/{version:020d}.json", f"{uri}/_delta_log"))
+    try:
+        files(uri).keep((f"{uri}/_delta_log/{version:020d}.json", f"{uri}/_delta_log"))
+    except OSError as error:
+        raise StoreError(f"cannot write {uri}: {error.strerror or error}.") from error

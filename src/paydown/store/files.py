@@ -185,6 +185,12 @@ def remote(place: str) -> bool:
     return "://" in place
 
 
+def reason(text: str) -> str:
+    """Give the first line of what a library says of a request; the rest is for its developers."""
+    line = text.strip().partition("\n")[0].partition("<?xml")[0]
+    return line.strip().rstrip(":. ") or "no reason given"
+
+
 def files(place: str) -> Files:
     """Give what handles the files at a place."""
     if not remote(place):

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from paydown.errors import MissingExtraError, StoreError
 from paydown.store import access, pieces
+from paydown.store.files import reason
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -179,12 +180,6 @@ def _told(place: str, *but: type[Exception]) -> Iterator[None]:
 
 def _failure(place: str, error: Exception) -> OSError:
     return OSError(errno.EIO, reason(str(error)), place)
-
-
-def reason(text: str) -> str:
-    """Give the first line of what a library says of a request; the rest is for its developers."""
-    line = text.strip().partition("\n")[0].partition("<?xml")[0]
-    return line.strip().rstrip(":. ") or "no reason given"
 
 
 def objects(place: str) -> Objects:
