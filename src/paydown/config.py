@@ -36,7 +36,7 @@ class Settings(BaseModel):
 
     store: str | None = Field(
         None,
-        description="The store: a folder; relative to the file's own folder.",
+        description="The store: a folder, relative to the file's own folder, or s3://BUCKET/PREFIX.",
         min_length=1,
     )
     timezone: str = Field("UTC", description="The IANA time zone in which times are read and shown.")

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-import urllib.request
+from http.client import HTTPConnection
 
 import pytest
 
@@ -31,8 +31,11 @@ def bucket(server, monkeypatch):
         monkeypatch.setenv(name, value)
     server.trouble = Trouble()
     name = f"bucket-{os.getpid()}-{next(_NUMBERS)}"
-    with urllib.request.urlopen(urllib.request.Request(f"{server.address}/{name}", method="PUT")):
-        return f"s3://{name}"
+    connection = HTTPConnection(server.address.removeprefix("http://"))
+    connection.request("PUT", f"/{name}")
+    assert connection.getresponse().status == 200
+    connection.close()
+    return f"s3://{name}"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""An S3 server in this process (moto), and what can go wrong with one: late, failing, cut off, heedless of conditions."""
+"""An S3 server in this process (moto), and what can go wrong with one: late, failing, cut off, heedless."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ class Trouble:
     """What goes wrong: for each request, what `plan` says.
 
     None: nothing. A float: so many seconds late. A status (500, 503): that, and nothing is done. "reset": cut off, and
-    nothing is done. "lost": done, and the answer is cut off. "heedless": done, whatever the conditions.
+    nothing is done. "lost": done, and the answer is cut off. "killed": that, and `kill` is called. "heedless": done,
+    whatever the conditions.
     """
 
     plan: object = None
+    kill: object = None
     requests: list[Request] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -89,7 +91,10 @@ class Server:
                 answer = list(self._moto(environ, start_response))
         else:
             answer = self._moto(environ, start_response)
-        return self._cut(environ) if wrong == "lost" else answer
+        if wrong == "killed":
+            answer = list(answer)
+            trouble.kill()
+        return self._cut(environ) if wrong in {"lost", "killed"} else answer
 
     def _cut(self, environ):
         environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)

@@ -1,8 +1,8 @@
 """One transaction after the other on a store, each over three tables; run by the tests in processes that are killed.
 
-Started as a script it reads lines from stdin: an address, the name of a writer, how many transactions. It forks a process
-for each, tells its id, and lets it begin when another line comes. That process tells every transaction acknowledged.
-`--without PROTECTION ...` takes protections away: what they prevent must then be seen.
+Started as a script it reads lines from stdin: an address, the name of a writer, how many transactions. It forks a
+process for each, tells its id, and lets it begin when another line comes. That process tells every transaction
+acknowledged. Its arguments are protections to take away: what they prevent must then be seen.
 """
 
 import os
@@ -17,7 +17,7 @@ import obstore.store  # noqa: F401
 import pyarrow as pa
 
 from paydown.errors import StoreBusyError
-from paydown.store import catalog, delta, leases, layout, lock, open_store
+from paydown.store import delta, layout, leases, lock, open_store
 from paydown.store.tables import TABLES
 
 T0 = 1_769_817_600_000
@@ -94,7 +94,6 @@ def without(protections):
 def main(protections):
     leases.LOOK_S = 0.02
     without(protections)
-    assert catalog
     for line in sys.stdin:
         path, writer, count = line.split()
         child = os.fork()

@@ -1,4 +1,4 @@
-"""Two writers and a reader at once, on an object store, in processes of their own; and what they rest on, taken away."""
+"""Two writers and a reader at once, on an object store, in processes of their own; then without what they rest on."""
 
 import threading
 from collections import Counter
@@ -79,6 +79,11 @@ def test_without_the_lease_the_catalog_still_lets_one_alone_commit(bucket, times
             assert store.check() == []
 
 
+def again_and_again(bucket, pair):
+    for time in range(5):
+        together(open_store(f"{bucket}/{time}", create=True).path, pair, 8)
+
+
 @pytest.mark.parametrize(
     ("protections", "heedless"),
     [
@@ -91,8 +96,7 @@ def test_a_protection_taken_away_is_missed(bucket, server, monkeypatch, protecti
         server.trouble.plan = lambda request: "heedless" if request.conditional else None
         monkeypatch.setattr(layout, "guard", lambda store, marker: None)
     with writers(2, *protections) as pair, pytest.raises((TornError, StoreError)):
-        for time in range(5):
-            together(open_store(f"{bucket}/{time}", create=True).path, pair, 8)
+        again_and_again(bucket, pair)
 
 
 def test_every_number_of_a_lease_is_given_once(bucket, server):

@@ -26,6 +26,12 @@ RETRY_S = 60
 RETRIES = 10
 """How often a request is tried again within that time, with pauses that grow from a tenth of a second."""
 
+OF_THE_MACHINE = ("169.254.169.254", "169.254.170.2")
+"""Where a machine of AWS tells its own keys; elsewhere nobody answers there."""
+
+NO_KEYS = "no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or keep them in ~/.aws/credentials"
+"""What is said where nobody did."""
+
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
@@ -35,10 +41,7 @@ def bucket_of(place: str) -> str:
     """Give the bucket of an address; `StoreError` where it is no address of a bucket."""
     parts = urlsplit(place)
     if parts.username is not None or "@" in parts.netloc:
-        raise StoreError(
-            "an address of a store holds no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or keep them in "
-            "~/.aws/credentials."
-        )
+        raise StoreError(f"an address of a store holds {NO_KEYS}.")
     if parts.scheme != SCHEME or not parts.netloc or parts.query or parts.fragment:
         raise StoreError(f"{place} cannot hold a store; give a folder, or s3://BUCKET/PREFIX.")
     return parts.netloc

@@ -23,13 +23,15 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from paydown.errors import StoreBusyError, StoreError
 from paydown.model.window import from_ms
-from paydown.store.files import files, reason
+from paydown.store.files import files, reason, remote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
 CHECKPOINT_EVERY = 20
 """After how many commits the log is summed up in a checkpoint."""
+
+_PAUSES_S = (0.2, 1.0)
 
 _CONFIGURATION = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "1000000"}
 _COMMIT = CommitProperties(max_commit_retries=0)
@@ -76,18 +78,32 @@ def commit(
     `StoreBusyError` where somebody else committed meanwhile (since `base`, where given: 0 for a table not yet made).
     """
     want = {file.path: file for file in wanted}
+    for pause_s in _PAUSES_S if remote(uri) else ():
+        # A conditional put that was cut off is not tried again by the library: it cannot know whether it was done.
+        try:
+            return _commit(uri, schema, partition, want, base)
+        except StoreBusyError:
+            raise
+        except StoreError:
+            time.sleep(pause_s)
+    return _commit(uri, schema, partition, want, base)
+
+
+def _commit(
+    uri: str, schema: pa.Schema, partition: tuple[str, ...], want: Mapping[str, DataFile], base: int | None
+) -> int:
     table = _open(uri, None) or _made(uri, schema, partition)
     before = table.version()
+    have = {file.path: file for file in _files(table, partition)}
+    if have.keys() == want.keys():
+        return before
     if base is not None and before != base:
         raise _busy(uri)
-    have = {file.path: file for file in _files(table, partition)}
     instants = frozenset(each.name for each in schema if pa.types.is_timestamp(each.type))
     actions: list[AddAction | RemoveAction] = [
         _add(file, partition, instants) for file in want.values() if file.path not in have
     ]
     actions += [_remove(f, partition) for f in have.values() if f.path not in want]
-    if not actions:
-        return before
     try:
         table.create_write_transaction(
             actions, "append", Schema.from_arrow(schema), list(partition),

@@ -6,6 +6,7 @@ Whatever fails raises an OSError whose `strerror` says why, FileNotFoundError wh
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Hashable
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+
+
+MOST_WORDS = 400
+"""How many characters of a library's message are told."""
+
+_MARKS = re.compile("\x1b\\[[0-9;]*m|\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}")
+_ASIDE = re.compile(r"<\?xml|<\w|\n\nDebug source")
 
 
 class Files(Hashable, Protocol):
@@ -186,9 +194,9 @@ def remote(place: str) -> bool:
 
 
 def reason(text: str) -> str:
-    """Give the first line of what a library says of a request; the rest is for its developers."""
-    line = text.strip().partition("\n")[0].partition("<?xml")[0]
-    return line.strip().rstrip(":. ") or "no reason given"
+    """Give what a library says of a failure as one line, without the bodies of answers and notes for developers."""
+    line = " ".join(_MARKS.sub(" ", _ASIDE.split(text)[0]).split())
+    return line.removeprefix("Kernel error -> ").rstrip(":. ")[:MOST_WORDS] or "no reason given"
 
 
 def files(place: str) -> Files:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 AHEAD = 8
 """How many files are fetched at a time."""
+
+PAUSES_S = (0.0, 0.2, 1.0)
+"""How long to wait, in seconds, before each try of a put that may be done once only: the library tries it once."""
 
 NO_CONDITIONS = (
     "{place}: this object store lets a writer overwrite what another wrote, since it does not heed If-None-Match "
@@ -55,9 +59,11 @@ class Objects:
 
     def _listed(self, folder: str) -> Iterator[list[Any]]:
         with _told(folder):
-            # A bucket is its own folder.
-            prefix = "" if f"{folder}/" == self._root else f"{self._key(folder)}/"
-            yield from self._client.list(prefix)
+            yield from self._client.list(self._prefix(folder))
+
+    def _prefix(self, folder: str) -> str:
+        """Give what the objects of a folder begin with: nothing where it is the bucket itself."""
+        return f"{folder}/".removeprefix(self._root)
 
     def read(self, place: str) -> bytes:
         """Get an object whole."""
@@ -73,14 +79,18 @@ class Objects:
         """Put an object where there is none; where the answer was lost, look whose it is."""
         from obstore.exceptions import BaseError
 
-        try:
-            self._client.put(self._key(place), content, mode="create", use_multipart=False)
-        except BaseError as error:
+        failure: OSError | None = None
+        for pause_s in PAUSES_S:
+            time.sleep(pause_s)
             try:
-                return self.read(place) == content
-            except FileNotFoundError:
-                raise _failure(place, error) from error
-        return True
+                self._client.put(self._key(place), content, mode="create", use_multipart=False)
+            except BaseError as error:
+                failure = _failure(place, error)
+                with suppress(FileNotFoundError):
+                    return self.read(place) == content
+            else:
+                return True
+        raise failure or OSError(errno.EIO, "it was not tried", place)
 
     def replace(self, place: str, content: bytes) -> None:
         """Put an object."""
@@ -102,13 +112,13 @@ class Objects:
 
     def sizes(self, folder: str) -> dict[str, int]:
         """List the objects under a prefix."""
-        start = len(self._key(folder)) + 1
+        start = len(self._prefix(folder))
         return {each["path"][start:]: each["size"] for chunk in self._listed(folder) for each in chunk}
 
     def folders(self, folder: str) -> set[str]:
         """List the common prefixes right below one."""
         with _told(folder):
-            found = self._client.list_with_delimiter(f"{self._key(folder)}/")["common_prefixes"]
+            found = self._client.list_with_delimiter(self._prefix(folder))["common_prefixes"]
         return {each.rstrip("/").rpartition("/")[2] for each in found}
 
     def keep(self, places: Iterable[str]) -> None:
@@ -179,7 +189,10 @@ def _told(place: str, *but: type[Exception]) -> Iterator[None]:
 
 
 def _failure(place: str, error: Exception) -> OSError:
-    return OSError(errno.EIO, reason(str(error)), place)
+    told = reason(str(error))
+    if any(each in told for each in access.OF_THE_MACHINE):
+        told = f"{access.NO_KEYS} ({told})"
+    return OSError(errno.EIO, told, place)
 
 
 def objects(place: str) -> Objects:
@@ -194,9 +207,9 @@ def _objects(process: int, bucket: str, reach: tuple[tuple[str, str], ...]) -> O
         from obstore.store import S3Store
     except ImportError:
         raise MissingExtraError("A store on S3 needs an extra: pip install 'paydown[objects]'.") from None
-    told: Any = dict(reach)
+    told: Any = {**dict(reach), "conditional_put": "etag"}
     client = S3Store(bucket, config=told, client_options=access.client_options(told), retry_config=_retries())  # type: ignore[arg-type]
-    return Objects(bucket, told, client)
+    return Objects(bucket, dict(reach), client)
 
 
 def _retries() -> Any:

@@ -28,7 +28,7 @@ def opened(client: S3Store, key: str, size: int, columns: Collection[str]) -> pa
     if size <= WHOLE:
         return _whole(client, key)
     file = Pieces(client, key, size)
-    file.fetch([(size - TAIL, size)])
+    file.fetch([(max(0, size - TAIL), size)])
     ranges = _ranges(pq.read_metadata(pa.PythonFile(file, "r")), columns)
     if sum(last - first for first, last in ranges) > size * MOST_SHARE:
         return _whole(client, key)

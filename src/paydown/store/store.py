@@ -10,6 +10,7 @@ from paydown.store import catalog, delta, engine, forget, history, layout, lock
 from paydown.store.check import problems
 from paydown.store.compaction import Compacted, compact
 from paydown.store.export import Format, export
+from paydown.store.files import remote
 from paydown.store.info import Info
 from paydown.store.info import info as describe
 from paydown.store.layout import catalog_path, scratch_path, table_path
@@ -60,6 +61,16 @@ class Store:
     def info(self) -> Info:
         """Describe the store: tables, sizes, clusters, file system, who writes it."""
         return describe(self.snapshot(), self.marker, self._filesystem)
+
+    def unguarded(self) -> str | None:
+        """Tell why an object store cannot keep two writers apart; empty where it can, None where it is a folder."""
+        if not remote(self.path):
+            return None
+        try:
+            layout.guard(self.path, self.marker)
+        except StoreError as error:
+            return str(error)
+        return ""
 
     def check(self) -> list[str]:
         """Look whether everything acknowledged is there, readable and as the log says; give what is not."""

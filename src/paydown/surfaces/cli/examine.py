@@ -88,10 +88,18 @@ def store(opened: Store) -> Iterator[Finding]:
     clusters = ", ".join(info.clusters)
     yield Finding("store", "place", "ok", info.path)
     yield Finding("store", "file system", "ok", f"{info.filesystem or 'unknown'}, {kind}")
+    yield from _guarded(opened)
     yield Finding("store", "layout", "ok", f"version {info.layout}, made {info.created}")
     yield Finding("store", "state", "ok", f"{info.version:,} commits, {size:,} bytes in {len(info.tables)} tables")
     yield Finding("store", "writer", "note" if info.writer else "ok", info.writer or "nobody at the moment")
     yield Finding("store", "clusters", "ok" if clusters else "missing", clusters or "none: ingest facts first")
+
+
+def _guarded(opened: Store) -> Iterator[Finding]:
+    """Look whether an object store heeds the conditions that keep two writers apart."""
+    fault = opened.unguarded()
+    if fault is not None:
+        yield Finding("store", "conditional puts", "wrong" if fault else "ok", fault or "heeded (If-None-Match)")
 
 
 def freshness(snapshot: Snapshot, now_ms: int, *, pseudonyms: bool = False) -> Iterator[Finding]:

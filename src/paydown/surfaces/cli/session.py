@@ -71,7 +71,7 @@ def place_options() -> list[click.Parameter]:
     told = (
         (
             ("--store",),
-            "The store: a folder (default: PAYDOWN_STORE, else in the user's data).",
+            "The store: a folder or s3://BUCKET/PREFIX (default: PAYDOWN_STORE, else in the user's data).",
         ),
         (
             ("--config",),
