@@ -8,7 +8,6 @@ was never acknowledged) is thereby undone by the next commit.
 from __future__ import annotations
 
 import json
-import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,7 +34,6 @@ _PAUSES_S = (0.2, 1.0)
 
 _CONFIGURATION = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "1000000"}
 _COMMIT = CommitProperties(max_commit_retries=0)
-_DRAWN = re.compile(r"\s*(\x1b\[[0-9;]*m|\u21b3)+\s*")
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 

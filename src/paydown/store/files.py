@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_WORDS = 400
 """How many characters of a library's message are told."""
 
-_MARKS = re.compile("\x1b\\[[0-9;]*m|\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}")
+_MARKS = re.compile(r"\s*(\x1b\[[0-9;]*m|\u21b3)+\s*")
 _ASIDE = re.compile(r"<\?xml|<\w|\n\nDebug source")
 
 
@@ -194,8 +194,12 @@ def remote(place: str) -> bool:
 
 
 def reason(text: str) -> str:
-    """Give what a library says of a failure as one line, without the bodies of answers and notes for developers."""
-    line = " ".join(_MARKS.sub(" ", _ASIDE.split(text)[0]).split())
+    """Give what a library says of a failure as one line, without the bodies of answers and notes for developers.
+
+    Delta Lake draws causes as a coloured tree.
+    """
+    parts = (" ".join(part.split()) for part in _MARKS.sub("\n", _ASIDE.split(text)[0]).splitlines())
+    line = ": ".join(part for part in parts if part)
     return line.removeprefix("Kernel error -> ").rstrip(":. ")[:MOST_WORDS] or "no reason given"
 
 
