@@ -82,7 +82,7 @@ def test_an_export_can_be_ingested_again(place, tmp_path, capfd):
         transaction.commit()
     folder = str(tmp_path / "out")
     assert run(["--store", place, "store", "export", folder, "--format", "csv"]) == 0
-    assert "nodes: 1 rows" in capfd.readouterr().out
+    assert "nodes: 1 row" in capfd.readouterr().out
     assert "n1" in (tmp_path / "out" / "nodes.csv").read_text()
     assert run(["--store", place, "store", "export", folder, "--format", "csv"]) == 4
     assert run(["--store", place, "store", "export", folder, "--table", "nodez"]) == 4

@@ -52,7 +52,7 @@ def paydown(tmp_path, capfd):
 def test_facts_become_a_ledger_that_is_proven(paydown, facts):
     code, out, _ = paydown("ingest", "facts", facts)
     assert code == 0
-    assert "jobs: 1 rows (1 new)" in out
+    assert "jobs: 1 row (1 new)" in out
     assert "1 reject: 1 end-before-start." in out
     assert "1 day of the ledger posted." in out
     assert paydown("check")[:2] == (0, paydown("check", "--quick")[1])
@@ -67,7 +67,7 @@ def test_the_same_facts_again_change_nothing(paydown, facts):
     paydown("ingest", "facts", facts)
     code, out, _ = paydown("ingest", "facts", facts)
     assert code == 0
-    assert "jobs: 1 rows (1 known already)" in out
+    assert "jobs: 1 row (1 known already)" in out
     assert "0 days of the ledger posted." in out
 
 

@@ -75,7 +75,7 @@ def test_it_is_found_by_its_entry_point_and_ingested(run, site, tmp_path):
     assert "racks" in run("paydown", "ingest", "--help", sites=[site]).stdout
     done = run("paydown", "ingest", "racks", "assets.csv", "--cluster", "lab", sites=[site])
     assert done.returncode == 0, done.stderr
-    assert "nodes: 1 rows (1 new)" in done.stdout
+    assert "nodes: 1 row (1 new)" in done.stdout
     assert "1 reject: 1 bad-key" in done.stdout
     assert "racks" in run("paydown", "coverage", "--cluster", "lab", sites=[site]).stdout
 

@@ -123,12 +123,12 @@ def _zone_exists(zone: str) -> None:
 
 def tell(done: Ingested, session: Session, *, posted: bool, notes: tuple[str, ...] = ()) -> None:
     """Say what an ingest did: rows by table, rejects by reason, days posted, notes."""
-    from paydown.surfaces.values import escaped
+    from paydown.surfaces.values import counted, escaped
 
     where = ", ".join(done.clusters) or "no cluster"
     click.echo(escaped(f"{done.source}: {where}, store {session.app.store_path}"))
     for table, rows in done.rows.items():
-        click.echo(f"  {table}: {rows:,} rows{_fate(done, table)}")
+        click.echo(f"  {table}: {counted(rows, 'row')}{_fate(done, table)}")
     click.echo(_rejects(done.rejects))
     click.echo(_days(done, posted=posted))
     for note in _nameless((*done.notes, *notes), session):

@@ -38,7 +38,8 @@ def _post(context: click.Context, /, clusters: tuple[str, ...], start: str | Non
     days_posted = f"{counted(done.days, 'day')} posted ({done.looked_at:,} worked out)"
     click.echo(f"{days_posted}, {done.entries:,} entries, store {store.path}")
     if done.kept:
-        click.echo(f"* {done.kept:,} days stay as they are: their samples were dropped, so they cannot be worked out.")
+        kept = counted(done.kept, "day")
+        click.echo(f"* {kept} left as posted: the samples were dropped, so nothing can be worked out again.")
 
 
 def _days(start: str | None, end: str | None, now_ms: int) -> list[date] | None:

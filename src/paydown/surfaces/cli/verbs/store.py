@@ -9,6 +9,7 @@ import click
 from paydown.errors import PaydownError
 from paydown.surfaces.cli.session import Session, session_of
 from paydown.surfaces.cli.words import OneOf, Time, output_options
+from paydown.surfaces.values import counted
 
 _RETAIN = """Drop facts that were over before a day. The ledger made of them stays.
 
@@ -94,7 +95,7 @@ def _export(
     form_: Any = form
     wanted = (tables or None, clusters or None, form_)
     for table, rows in store.export(folder, *wanted, pseudonyms=session.nameless).items():
-        _echo(f"{table}: {rows:,} rows")
+        _echo(f"{table}: {counted(rows, 'row')}")
     _echo(f"Written to {folder}; `paydown ingest facts {folder}` reads it.")
 
 
@@ -108,7 +109,7 @@ def _retain(context: click.Context, /, table: str, before: str, cluster: str | N
     session = session_of(context)
     day = from_ms(when(before, now_ms=session.clock(), zone=ZoneInfo("UTC")).ms).date()
     dropped = session.app.store().retain(table, day, cluster, wait_s=wait_s)
-    _echo(f"{dropped:,} rows of {table} from before {day} dropped.")
+    _echo(f"{counted(dropped, 'row')} of {table} from before {day} dropped.")
 
 
 @click.pass_context
