@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 
 from paydown.ledger.carried import carried
+from paydown.ledger.load import Loader
+from paydown.ledger.settings import LedgerSettings
 from paydown.reports.coverage import CoverageQuestion, run
 from paydown.reports.parts.coverage_use import gaps
 from paydown.reports.parts.scope import scope_of
@@ -120,9 +122,18 @@ def posted_samples(book, **more):
     return book.store(**store_rows | more)
 
 
+def at_hand(snapshot, number):
+    """The samples of a day as posting has them: not all measured columns."""
+    loader = Loader(snapshot, "c", LedgerSettings())
+    return {name: loader.samples(name, number) for name in ("gpu_samples", "host_samples")}
+
+
 def carried_rows(snapshot, days, alter=0):
     """What posting counts of some days; with `alter` wrong by so much, so that it shows whether it was used."""
-    found = pa.concat_tables([carried(snapshot, "c", (day - date(1970, 1, 1)).days) for day in days]).to_pylist()
+    numbers = [(day - date(1970, 1, 1)).days for day in days]
+    found = pa.concat_tables(
+        [carried(snapshot, "c", number, at_hand(snapshot, number)) for number in numbers]
+    ).to_pylist()
     return [row | {"samples": row["samples"] + alter} for row in found]
 
 

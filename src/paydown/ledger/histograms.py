@@ -17,7 +17,7 @@ from paydown.ledger.columns import NONE
 from paydown.ledger.doubts import without_parents
 from paydown.ledger.frame import FOREVER, Frame
 from paydown.ledger.holdings import Holdings
-from paydown.ledger.intervals import Ints, in_order, starts_of_groups
+from paydown.ledger.intervals import Ints, expand, in_order, keyed, starts_of_groups
 from paydown.ledger.inventory import Inventory
 from paydown.ledger.jobs import Allocations, coded_column
 from paydown.ledger.samples import Coverage, Samples, coverage_of, first_carried
@@ -129,20 +129,26 @@ class Histograms:
 
     def memory_of(self, rows: Samples) -> Ints:
         """Give the memory of the device of each sample when it begins, NONE where it is not known."""
+        device, start, memory = self.memories
+        moment = np.clip(rows.start, 0, self.frame.length - 1)
+        at = np.searchsorted(keyed(rows.entity, moment), keyed(device, start))
+        return np.repeat(memory, np.diff(np.append(at, len(moment))))
+
+    @cached_property
+    def memories(self) -> tuple[Ints, Ints, Ints]:
+        """The memory of each device from each start of a step of its node on: (device, start, MiB or NONE)."""
         inv = self.inv
+        every = np.arange(len(inv.nodes) + 1)
+        first = np.searchsorted(inv.device_node, every)
+        step, number = expand(np.diff(first)[inv.step_node])
+        device = first[inv.step_node[step]] + number
         key, _, memory = inv.sizes
-        count = max(len(inv.device_names), 1)
-
-        def known(sets: Ints, device: Ints) -> Ints:
-            at = np.minimum(np.searchsorted(key, sets * count + device), max(len(key) - 1, 0))
-            there = (sets != NONE) & (np.append(key, NONE)[at] == sets * count + device)
-            return np.where(there, np.append(memory, NONE)[at], NONE)
-
-        if len(inv.step_node) == len(inv.nodes):
-            every = np.arange(len(inv.device_names), dtype=np.int64)
-            return known(inv.set_code[inv.device_node], every)[rows.entity]
-        step = inv.step_at(inv.device_node[rows.entity], np.clip(rows.start, 0, self.frame.length - 1))
-        return known(inv.set_code[step], rows.entity)
+        wanted = inv.set_code[step] * max(len(inv.device_names), 1) + device
+        at = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
+        there = (inv.set_code[step] != NONE) & (np.append(key, NONE)[at] == wanted)
+        found = np.where(there, np.append(memory, NONE)[at], NONE)
+        order = np.lexsort((inv.step_start[step], device))
+        return device[order], inv.step_start[step][order], found[order]
 
     def table(self) -> pa.Table:
         """Give the day's histograms, in the order of the table."""
@@ -234,6 +240,8 @@ class _Part:
             return []
         alike = self.every and bool(self.leading) and self._before_horizon()
         figure = self.cover.figure if alike and name == self.leading else self._figure(name, column)
+        if not bool((figure != NONE).any()):
+            return []
         if alike and bool((figure != NONE).all()):
             # The same samples make the same chain: who holds them is known.
             return [self.groups.rows(figure, counted=name == self.leading)]
@@ -246,7 +254,8 @@ class _Part:
         if name != MEMORY:
             return self.rows.ratio(column)
         used, size = self.rows.amount(column), self.whole.memory_of(self.rows)
-        ratio = np.minimum(used * PPM // np.maximum(size, 1), PPM)
+        # In double: the quotient of whole numbers below 2^53 never rounds up to the next one.
+        ratio = np.minimum(np.floor(used * float(PPM) / np.maximum(size, 1)), PPM).astype(np.int64)
         known = (used != NONE) & (size > 0)
         return ratio if bool(known.all()) else np.where(known, ratio, NONE)
 

@@ -64,6 +64,10 @@ class Loader:
         frame = Frame(self.cluster, day, halo_for(self.settings, longest), self.settings)
         return frame, self._whole | {name: self._samples(name, frame) for name in names} | self._events(frame)
 
+    def samples(self, name: str, day: int) -> pa.Table:
+        """Give the samples of a day that `day` has read, of the columns that the ledger reads."""
+        return self._day(name, day)[0]
+
     def _forget(self, day: int) -> None:
         """Keep of the days before only what the longest halo reaches."""
         edge = _instant(day * MS_PER_DAY - halo_for(self.settings, self.settings.max_duration_ms))

@@ -134,7 +134,8 @@ def work_out(
     loader = Loader(snapshot, cluster, settings)
     for day in days:
         made = post_day(*loader.day(day), known)
-        worked = Worked(replace(made, carried=carried(snapshot, cluster, day)))
+        there = {name: loader.samples(name, day) for name in ("gpu_samples", "host_samples")}
+        worked = Worked(replace(made, carried=carried(snapshot, cluster, day, there)))
         yield day, _set_aside(snapshot, worked) if aside else worked
 
 
