@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 
 from paydown.errors import UsageError
 from paydown.model.masking import FREE, HIDDEN, LABELS, Mask, rewritten
-from paydown.store import engine
+from paydown.store import engine, parquet
 from paydown.store.layout import scratch_path
 from paydown.store.people import is_key
 from paydown.store.tables import TABLES
 
 if TYPE_CHECKING:
+    from paydown.store.delta import DataFile
     from paydown.store.snapshot import Snapshot
+    from paydown.store.staging import Staged
     from paydown.store.transaction import Transaction
 
 JOB_TEXTS = ("name", "labels", "template")
@@ -81,7 +83,7 @@ def find(snapshot: Snapshot, who: str) -> Person:
     if not keys:
         raise UsageError("Nobody is known by this name, mail address or person key; nothing was changed.")
     if len(keys) > 1:
-        raise UsageError(f"Several persons bear this name; give one of their keys: {', '.join(_told(rows, keys))}.")
+        raise UsageError(f"Several persons bear this name; give one of their keys: {', '.join(_placed(rows, keys))}.")
     (key,) = keys
     mine, others = (
         {row["name"] for row in rows if (row["person"] == key) is own and row["name"] != row["person"]}
@@ -95,7 +97,7 @@ def find(snapshot: Snapshot, who: str) -> Person:
     )
 
 
-def _told(rows: list[dict[str, Any]], keys: set[str]) -> list[str]:
+def _placed(rows: list[dict[str, Any]], keys: set[str]) -> list[str]:
     places = {key: sorted({row["cluster"] for row in rows if row["person"] == key and row["cluster"]}) for key in keys}
     return [f"{key} ({', '.join(places[key])})" if places[key] else key for key in sorted(keys)]
 
@@ -127,6 +129,8 @@ def _rewrite(transaction: Transaction, table: str, person: Person, mask: Mask) -
     scratch = scratch_path(staged.store)
     changed = 0
     for file in staged.in_order():
+        if staged.table.role == "derived" and not _told(staged, file, mask):
+            continue
         rows = staged.read([file])
         fresh = without_names(table, _without_person(table, rows, person, scratch), mask)
         if fresh is not rows:
@@ -134,6 +138,12 @@ def _rewrite(transaction: Transaction, table: str, person: Person, mask: Mask) -
             staged.drop(file)
             staged.add(fresh)
     return changed
+
+
+def _told(staged: Staged, file: DataFile, mask: Mask) -> bool:
+    """Tell whether a name stands in a file of the ledger, from the columns alone in which one may."""
+    words = parquet.read(staged.uri, staged.table.name, [file], _columns(staged.table.name))
+    return without_names(staged.table.name, words, mask) is not words
 
 
 def _without_person(table: str, rows: pa.Table, person: Person, scratch: str) -> pa.Table:
