@@ -121,6 +121,13 @@ def test_a_later_dump_goes_on_from_the_earlier(take, store, together):
     assert covers(store) == [(-60, 0), (0, 5)]
 
 
+def test_since_of_a_later_dump_is_said_to_count_for_nothing(take, store):
+    take((0, [g()]), (5, [g()]), since_ms=T)
+    done = take((9, [g(gres="gpu:a100:8")]), since_ms=T - MINUTE)
+    assert rows(store, "nodes", "gpus") == [(4, 0, None), (8, 9, None)]
+    assert any("--since counts for the first dump" in note for note in done.notes)
+
+
 def test_a_node_that_is_gone_ends_unless_the_dump_is_of_some_only(take, store):
     take((0, [g(), g("g2")]), (5, [g()]), partial=True)
     assert rows(store, "nodes", "node") == [("g1", 0, None), ("g2", 0, None)]

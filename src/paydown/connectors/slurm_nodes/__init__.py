@@ -126,7 +126,10 @@ def _since(cluster: Cluster, at: int, context: Context, *, first: bool) -> tuple
     """Give from when what a dump says is taken to have held, and the note on that."""
     asked = cluster.settings.since_ms
     if not first:
-        return at, ""
+        before = cluster.before(at)
+        if asked is None or before is None or before not in cluster.stored or at in cluster.stored:
+            return at, ""
+        return at, f"--since counts for the first dump of a cluster; this one goes on from that of {_said(before)}."
     if asked is not None:
         return min(asked, at), f"The nodes are taken to have been as at {_said(at)} from {_said(min(asked, at))} on."
     known = context.first_ms(cluster.name)

@@ -36,6 +36,8 @@ class Cluster:
     held: Lives
     instants: list[int]
     """The instants of the dumps that are known, in order."""
+    stored: frozenset[int] = frozenset()
+    """Those of them that the store knew before."""
     counts: Counter[str] = field(default_factory=Counter)
     """What the reader should know, counted."""
 
@@ -48,6 +50,7 @@ class Cluster:
 
         sources = context.stored("sources", name)
         ours = sources.filter(pc.equal(sources["source"], SOURCE))
+        instants = sorted(set(ours["covers_to"].cast(pa.int64()).to_pylist()))
         return Cluster(
             name,
             settings,
@@ -55,7 +58,8 @@ class Cluster:
             devices=lives("devices", "node", "gpu"),
             states=lives("node_states", "node"),
             held=lives("node_allocations", "node"),
-            instants=sorted(set(ours["covers_to"].cast(pa.int64()).to_pylist())),
+            instants=instants,
+            stored=frozenset(instants),
         )
 
     def before(self, ms: int) -> int | None:
