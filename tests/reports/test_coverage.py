@@ -63,6 +63,7 @@ def test_signals_are_counted_where_they_are_carried(book):
     assert found["gpu_samples.gpu_util_ratio"]["described_hours"] == 2
     assert found["gpu_samples.power_w"]["samples"] == 1
     assert "coverage.signals" not in parts(full(book), signals=False)
+    assert "coverage.gaps" not in parts(full(book), gaps=False)
 
 
 def test_gaps_are_stretches_of_nothing_observed(book):

@@ -57,6 +57,7 @@ class CoverageQuestion(Parameters):
 
     node: tuple[str, ...] = Field((), description="Only these nodes, in the tables by node.")
     signals: bool = Field(True, description="Say which samples there are, in coverage.signals.")
+    gaps: bool = Field(True, description="List the gaps, in coverage.gaps; slow where there are many entries.")
 
 
 def run(snapshot: Snapshot, asked: CoverageQuestion) -> Answer:
@@ -71,7 +72,8 @@ def run(snapshot: Snapshot, asked: CoverageQuestion) -> Answer:
         "coverage", scope, asked, COLUMNS, rows, coverage=beside.coverage, notes=[*scope.notes, *beside.notes]
     )
     looked = (signals(scope, asked.node),) if asked.signals else ()
-    more = (sources(scope), use(scope, filters), *looked, gaps(scope, filters), days(scope), rejects(scope))
+    missed = (gaps(scope, filters),) if asked.gaps else ()
+    more = (sources(scope), use(scope, filters), *looked, *missed, days(scope), rejects(scope))
     return replace(found, more=more)
 
 
