@@ -19,7 +19,7 @@ FACTS = {
     "nodes": "cluster,node,partitions,gpus,cpus,memory_mib,start\nlab,n1,gpu,4,64,524288,2026-01-12T00:00:00Z\n",
     "jobs": (
         "cluster,job_id,attempt,name,user,account,partition,submit,start,end,state\n"
-        "lab,1,0,train,ada,physics,gpu,2026-01-12T08:00:00Z,2026-01-12T08:00:00Z,2026-01-13T10:00:00Z,COMPLETED\n"
+        "lab,1,0,train,carol,physics,gpu,2026-01-12T08:00:00Z,2026-01-12T08:00:00Z,2026-01-13T10:00:00Z,COMPLETED\n"
     ),
     "allocations": (
         "cluster,job_id,attempt,node,gpu_milli,gpus,cpu_milli,memory_mib,start,end\n"
@@ -80,12 +80,12 @@ def test_every_verb_and_the_same_figures_as_in_a_folder(paydown, bucket, server,
     assert "rows" in paydown(remote, "store", "export", str(tmp_path / "out"))
     assert (tmp_path / "out" / "jobs.parquet").exists()
     assert "2 rows" in paydown(remote, "store", "retain", "gpu_samples", "--before", "2026-01-13")
-    paydown(remote, "store", "forget", "ada", "--yes")
+    paydown(remote, "store", "forget", "carol", "--yes")
     found = paydown(remote, "doctor")
     assert "conditional puts" in found
     for place in files(remote).sizes(bucket):
         held = files(remote).read(f"{bucket}/{place}")
-        assert not any(secret.encode() in held for secret in (*KEYS.values(), "ada")), place
+        assert not any(secret.encode() in held for secret in (*KEYS.values(), "carol")), place
 
 
 def test_a_folder_of_the_same_name_is_not_made(paydown, bucket, facts, tmp_path, monkeypatch):

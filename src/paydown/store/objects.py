@@ -146,6 +146,8 @@ class Objects:
         """Register a file system with DuckDB: none of its extensions is needed."""
         from paydown.store.mounted import Mounted
 
+        # DuckDB's other threads would wait for the interpreter, and the thread that holds it for a lock of theirs.
+        database.execute("SET threads = 1")
         database.register_filesystem(
             Mounted(
                 access.SCHEME, config=self._reach, client_options=access.client_options(self._reach),
