@@ -15,3 +15,5 @@ trace  # the last argument of __exit__
 _.demand  # ledger/posting.py writes the derived tables of a day by name
 _.readable  # model/delimited.py: asked by the io module
 _.at_ms  # reports/parts/parameters.py: becomes start_ms and end_ms before the fields are read
+_.seekable  # store/pieces.py: asked by the io module
+_.seek

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from paydown.ledger.day import DayTables, Known, post_day
+from paydown.ledger.day import DayTables, post_day
 from paydown.ledger.load import Loader
 from paydown.ledger.posting import FACTS_NEEDED, ClusterPosting, Progress, Total
 from paydown.ledger.settings import LedgerSettings
+from paydown.ledger.world import Known
 from paydown.model.entries import ALLOCATED, DERIVED, REPORTED, UNALLOCATED
 from paydown.model.units import MS_PER_DAY
 from paydown.model.window import Window, date_of

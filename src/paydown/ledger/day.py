@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from paydown.ledger.attribution import Pieces, device_pieces, host_pieces
-from paydown.ledger.book import Book, Holders, kind_code, ledger_tables
+from paydown.ledger.book import kind_code, ledger_tables
 from paydown.ledger.capacity import (
     CATEGORIES,
     STATES,
@@ -27,15 +25,13 @@ from paydown.ledger.capacity import (
     unseen,
     unseen_memory,
 )
-from paydown.ledger.columns import NONE, counts, instants, recode, texts, words
+from paydown.ledger.columns import NONE, instants, recode, texts
 from paydown.ledger.demand import demand_table
-from paydown.ledger.doubts import Doubts, doubts_table, without_parents
-from paydown.ledger.frame import FOREVER, Frame, Horizons
-from paydown.ledger.histograms import Histograms
-from paydown.ledger.holdings import Holdings, Resolved, gpu_holdings, host_holdings, memory_of, tracked_capacity
+from paydown.ledger.doubts import doubts_table, without_parents
+from paydown.ledger.frame import FOREVER, Frame
+from paydown.ledger.holdings import Holdings, gpu_holdings, host_holdings, memory_of, tracked_capacity
 from paydown.ledger.intervals import Bools, Ints, Steps, covered, empty, split_at_buckets, sum_by, union
 from paydown.ledger.inventory import Inventory, inventory, said
-from paydown.ledger.jobs import Allocations, Attempts, allocations, attempts, effective_ends, jobs_rows
 from paydown.ledger.pooled import (
     Loose,
     NodeMoments,
@@ -53,7 +49,6 @@ from paydown.ledger.uses import (
     Runs,
     Settled,
     Summary,
-    Target,
     counted,
     phases,
     post_dark,
@@ -65,22 +60,11 @@ from paydown.ledger.uses import (
     summarise,
     whole_job_pieces,
 )
-from paydown.ledger.waiting import Waiting, waiting, wanted_steps
-from paydown.ledger.whole_job import SIGNALS, Figures, WholeJob, figures_of, job_totals, whole_job
+from paydown.ledger.waiting import wanted_steps
+from paydown.ledger.whole_job import SIGNALS, WholeJob, job_totals, whole_job
+from paydown.ledger.world import Known, Sampled, World, world_of
 from paydown.model.entries import CARRIED
 from paydown.model.units import BUCKET_MS, MS_PER_DAY
-
-Sampled = frozenset[tuple[str, int, str, str]]
-"""(job_id, attempt, node, TRES) that have a sample which counts and starts inside one of its allocations (L3.5)."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """What days other than the posted one say of its allocations."""
-
-    resolved: Resolved = field(default_factory=dict)
-    """The devices of allocations that name none (L1.4 rule 2)."""
-    sampled: Sampled = frozenset()
 
 
 @dataclass(frozen=True)
@@ -109,122 +93,6 @@ class DayTables:
     """Which samples there are: counted in the store, not from the facts that the ledger reads."""
 
 
-@dataclass
-class _World:
-    """Everything of a day that does not depend on samples."""
-
-    frame: Frame
-    facts: Mapping[str, pa.Table]
-    real: pa.Table
-    """The allocations rows that last."""
-    horizons: Horizons
-    inv: Inventory
-    nodes: dict[str, int]
-    jobs: Attempts
-    allocs: Allocations
-    holders: Holders
-    known: Known
-    figures: Figures
-    waits: Waiting
-    book: Book
-    codes: dict[str, int]
-    """Job codes, labels of samples included."""
-    doubts: Doubts
-    histograms: Histograms
-    summaries: list[tuple[str, Summary]] = field(default_factory=list)
-    runs: list[tuple[str, Runs]] = field(default_factory=list)
-    assumed: set[tuple[str, int, str, str]] = field(default_factory=set)
-    _elsewhere: dict[str, Bools] = field(default_factory=dict)
-    inside: dict[str, tuple[Ints, list[Ints]]] = field(default_factory=dict)
-
-    @cached_property
-    def figured(self) -> Bools:
-        """Which allocations have whole-job figures."""
-        rows = range(len(self.allocs.job)) if self.figures else ()
-        found = np.zeros(len(self.allocs.job), dtype=bool)
-        found[[row for row in rows if self.allocs.key(row) in self.figures]] = True
-        return found
-
-    @cached_property
-    def place(self) -> Ints:
-        """A number for each (attempt, node), by allocation."""
-        pairs = self.holders.of_alloc * max(len(self.inv.nodes), 1) + self.allocs.node
-        place: Ints = np.unique(pairs, return_inverse=True)[1].reshape(-1).astype(np.int64)
-        return place
-
-    def elsewhere(self, tres: str) -> Bools:
-        """Which allocations with figures have samples of a TRES on other days."""
-        if tres not in self._elsewhere:
-            found = np.zeros(len(self.allocs.job), dtype=bool)
-            for row in np.flatnonzero(self.figured).tolist() if self.known.sampled else ():
-                found[row] = (*self.allocs.key(row), self.inv.nodes[self.allocs.node[row]], tres) in self.known.sampled
-            self._elsewhere[tres] = found
-        return self._elsewhere[tres]
-
-    def target(self, tres: str) -> Target:
-        return Target(self.frame, self.book, tres, self.holders.of_alloc, self.allocs.node)
-
-
-def _names(facts: Mapping[str, pa.Table]) -> list[str]:
-    tables = ("nodes", "allocations", "gpu_samples", "host_samples", "node_allocations", "node_states")
-    return sorted(set().union(*(words(facts[name], "node") for name in tables)))
-
-
-def _named_by_facts(facts: Mapping[str, pa.Table], nodes: dict[str, int], known: Known) -> set[tuple[int, str]]:
-    """Give every (node code, device name) that allocations, samples or resolved devices name."""
-    pairs = {(nodes[key[2]], gpu) for key, devices in known.resolved.items() if key[2] in nodes for gpu, _ in devices}
-    for name, column in (("allocations", "gpus"), ("gpu_samples", "gpu")):
-        for batch in facts[name].select(["node", column]).to_batches():
-            pairs |= _pairs(batch, nodes)
-    return pairs
-
-
-def _pairs(batch: pa.RecordBatch, nodes: dict[str, int]) -> set[tuple[int, str]]:
-    """Give every (node code, device name) of rows with a node and a text of devices."""
-    node, gpu = (each if pa.types.is_dictionary(each.type) else each.dictionary_encode() for each in batch.columns)
-    at, which = (np.asarray(pc.fill_null(each.indices, -1).to_numpy(), dtype=np.int64) for each in (node, gpu))
-    width = len(gpu.dictionary) + 1
-    met = np.zeros((len(node.dictionary) + 1) * width, dtype=bool)
-    met[at * width + which % width] = True
-    names, texts_of = node.dictionary.to_pylist(), gpu.dictionary.to_pylist()
-    found = (divmod(code, width) for code in np.flatnonzero(met).tolist())
-    return {
-        (nodes[names[row]], each)
-        for row, text in found
-        if text < len(texts_of)
-        for each in texts_of[text].split(";")
-        if each
-    }
-
-
-def _world(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> _World:
-    horizons = Horizons.of(facts["sources"])
-    names = _names(facts)
-    nodes = {name: code for code, name in enumerate(names)}
-    pairs = _named_by_facts(facts, nodes, known)
-    inv = inventory(frame, horizons, facts["nodes"], facts["devices"], names, pairs)
-    jobs = attempts(facts["jobs"])
-    ends = effective_ends(facts["allocations"], jobs, horizons)
-    allocs = allocations(frame, ends, facts["allocations"], jobs, nodes)
-    codes = {job: code for code, job in enumerate(allocs.jobs)}
-    # Rows of no length hold nothing; they have only ended the row before them.
-    lasting = ends > instants(facts["allocations"], "start", 0)
-    real = facts["allocations"].filter(pa.array(lasting))
-    waits = waiting(frame, horizons, facts["jobs"], _held_gpus(real, jobs))
-    holders, until = Holders.of(allocs, jobs, inv.labels), horizons.end - frame.origin
-    return _World(
-        frame, facts, real, horizons, inv, nodes, jobs, allocs, holders, known, figures_of(facts["job_usage"]), waits,
-        Book(len(inv.nodes), holders.rank), codes, Doubts(until), Histograms(frame, inv, allocs, holders, until),
-    )  # fmt: skip
-
-
-def _held_gpus(real: pa.Table, jobs: Attempts) -> Bools:
-    """Tell for each jobs row whether its allocations hold GPUs."""
-    held = np.zeros(jobs.table.num_rows + 1, dtype=bool)
-    held[jobs_rows(real, jobs)[counts(real, "gpu_milli") > 0]] = True
-    return held[:-1]
-
-
 def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTables:
     """Work out a day of a cluster.
 
@@ -234,7 +102,7 @@ def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTa
             frame, all allocations of their attempts, all attempts of their jobs, and the whole inventory.
         known: What other days say.
     """
-    world = _world(frame, facts, known)
+    world = world_of(frame, facts, known)
     gpu = gpu_holdings(frame, world.inv, world.allocs, known.resolved)
     holdings = {
         "gpu": gpu,
@@ -260,7 +128,7 @@ def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTa
     )  # fmt: skip
 
 
-def _join_parts(world: _World) -> None:
+def _join_parts(world: World) -> None:
     """Put together what the parts of the day gave, so that each TRES is one."""
     for tres in sorted({tres for tres, _ in world.runs}):
         runs = Runs.joined([each for name, each in world.runs if name == tres])
@@ -269,20 +137,20 @@ def _join_parts(world: _World) -> None:
         world.summaries = [(tres, summary), *((name, each) for name, each in world.summaries if name != tres)]
 
 
-def _post_runs(world: _World) -> None:
+def _post_runs(world: World) -> None:
     """Post the runs whose phase no other day has a say in."""
     for (tres, every), (_, summary) in zip(world.runs, world.summaries, strict=True):
         runs = every.pick(~world.allocs.beyond[every.alloc])
         post_runs(world.target(tres), runs, phases(runs, summary))
 
 
-def _of_others(table: pa.Table, world: _World, found: Sequence[tuple[str, Runs | Summary]]) -> pa.Table:
+def _of_others(table: pa.Table, world: World, found: Sequence[tuple[str, Runs | Summary]]) -> pa.Table:
     """Choose the rows of attempts that hold something on other days too; the table's rows are those of `found`."""
     beyond = [world.allocs.beyond[each.alloc] for _, each in found]
     return table.filter(pa.array(np.concatenate(beyond))) if beyond else table
 
 
-def _inside(world: _World) -> dict[tuple[str, str], int]:
+def _inside(world: World) -> dict[tuple[str, str], int]:
     return {
         (world.inv.nodes[node], tres): amount
         for tres, (amounts, (nodes,)) in world.inside.items()
@@ -290,7 +158,7 @@ def _inside(world: _World) -> dict[tuple[str, str], int]:
     }
 
 
-def _unseen(world: _World, holdings: dict[str, Holdings]) -> dict[str, NodeTime]:
+def _unseen(world: World, holdings: dict[str, Holdings]) -> dict[str, NodeTime]:
     frame, inv, allocs = world.frame, world.inv, world.allocs
     node, start, end, figures = said(frame, world.horizons, world.facts["node_allocations"], world.nodes)
     found = {}
@@ -304,11 +172,11 @@ def _unseen(world: _World, holdings: dict[str, Holdings]) -> dict[str, NodeTime]
     return found
 
 
-def _capacity(world: _World, tres: str) -> tuple[Ints, Ints, Ints, Ints]:
+def _capacity(world: World, tres: str) -> tuple[Ints, Ints, Ints, Ints]:
     return tracked_capacity(world.frame, world.inv, world.allocs, tres)
 
 
-def _states(world: _World) -> Steps:
+def _states(world: World) -> Steps:
     table, horizons = world.facts["node_states"], world.horizons
     codes, words = texts(table, "node")
     state_codes, state_words = texts(table, "state")
@@ -320,7 +188,7 @@ def _states(world: _World) -> Steps:
     return node_state(world.frame, len(world.inv.nodes), node[keep], start[keep], end[keep], state[keep])
 
 
-def _maintenance(world: _World) -> tuple[Ints, Ints, Ints]:
+def _maintenance(world: World) -> tuple[Ints, Ints, Ints]:
     table, horizons = world.facts["reservations"], world.horizons
     start, end = instants(table, "start", 0), instants(table, "end", FOREVER)
     end = np.minimum(np.where(end == FOREVER, horizons.capacity_end, end), horizons.end)
@@ -338,7 +206,7 @@ def _maintenance(world: _World) -> tuple[Ints, Ints, Ints]:
     return union(array[:, 0], array[:, 1], array[:, 2])
 
 
-def _post_unallocated(world: _World, holdings: dict[str, Holdings], hidden: dict[str, NodeTime]) -> None:
+def _post_unallocated(world: World, holdings: dict[str, Holdings], hidden: dict[str, NodeTime]) -> None:
     state, maintenance = _states(world), _maintenance(world)
     wanted = {want: wanted_steps(world.inv, world.waits, gpu=want) for want in (True, False)}
     for tres, held in holdings.items():
@@ -349,13 +217,13 @@ def _post_unallocated(world: _World, holdings: dict[str, Holdings], hidden: dict
         _post_unseen(world, tres, hidden[tres])
 
 
-def _clip(world: _World, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+def _clip(world: World, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
     low, high = np.maximum(start, world.frame.first), np.minimum(end, world.frame.last)
     row, bucket, low, high = split_at_buckets(low, np.maximum(high, low), BUCKET_MS)
     return row, bucket - world.frame.first // BUCKET_MS, low, high
 
 
-def _post_free(world: _World, tres: str, found: Unallocated) -> None:
+def _post_free(world: World, tres: str, found: Unallocated) -> None:
     row, bucket, low, high = _clip(world, found.start, found.end)
     inside = found.category[row] == NONE
     world.inside[tres] = sum_by((found.amount[row] * (high - low))[inside], found.node[row][inside])
@@ -365,14 +233,14 @@ def _post_free(world: _World, tres: str, found: Unallocated) -> None:
     world.book.post(who, found.node[row], bucket, kinds, found.amount[row] * (high - low))
 
 
-def _post_unseen(world: _World, tres: str, found: NodeTime) -> None:
+def _post_unseen(world: World, tres: str, found: NodeTime) -> None:
     row, bucket, low, high = _clip(world, found.start, found.end)
     who = np.full(len(row), world.holders.unseen, dtype=np.int64)
     kind = kind_code(tres, "unobserved", "unseen", "none")
     world.book.post(who, found.node[row], bucket, kind, found.amount[row] * (high - low))
 
 
-def _post_gpus(world: _World, holdings: dict[str, Holdings], hidden: NodeTime) -> pa.Table:
+def _post_gpus(world: World, holdings: dict[str, Holdings], hidden: NodeTime) -> pa.Table:
     """Post gpu and gpu_memory, some nodes at a time; gives the pools."""
     frame, inv = world.frame, world.inv
     when = moments(frame, world.horizons, inv, holdings["gpu"], hidden)
@@ -393,7 +261,7 @@ def _post_gpus(world: _World, holdings: dict[str, Holdings], hidden: NodeTime) -
     return pools_table(frame, inv, pools)
 
 
-def _post_gpu(world: _World, gpu: Holdings, cover: Coverage, when: NodeMoments) -> tuple[Loose, Pool, Pieces]:
+def _post_gpu(world: World, gpu: Holdings, cover: Coverage, when: NodeMoments) -> tuple[Loose, Pool, Pieces]:
     """Post gpu of some nodes; gives what is measured of no holder, what of it is pooled, and what counts for whom."""
     frame, inv = world.frame, world.inv
     pieces = device_pieces(gpu, cover, world.allocs.job)
@@ -408,7 +276,7 @@ def _post_gpu(world: _World, gpu: Holdings, cover: Coverage, when: NodeMoments) 
     return free, found, pieces
 
 
-def _post_hosts(world: _World, holdings: dict[str, Holdings], hidden: dict[str, NodeTime]) -> None:
+def _post_hosts(world: World, holdings: dict[str, Holdings], hidden: dict[str, NodeTime]) -> None:
     """Post cpu and memory, some nodes at a time."""
     allocs = world.allocs
     unknown = [hidden[tres] for tres in ("gpu", "cpu", "memory")]
@@ -433,7 +301,7 @@ def _post_hosts(world: _World, holdings: dict[str, Holdings], hidden: dict[str, 
             post_dark(world.target(tres), held, *known)
 
 
-def _held_labels(world: _World, cover: Coverage) -> Ints:
+def _held_labels(world: World, cover: Coverage) -> Ints:
     """Give the labelled host samples whose job is on the node at some moment that they cover."""
     allocs = world.allocs
     zero = np.zeros(len(allocs.node), dtype=np.int64)
@@ -445,7 +313,7 @@ def _held_labels(world: _World, cover: Coverage) -> Ints:
 
 
 def _post_tres(
-    world: _World, tres: str, holdings: Holdings, cover: Coverage, pieces: Pieces
+    world: World, tres: str, holdings: Holdings, cover: Coverage, pieces: Pieces
 ) -> tuple[tuple[Ints, Ints, Ints], list[tuple[Ints, Ints, Ints]], Bools]:
     """Post what is used of a TRES.
 
@@ -468,7 +336,7 @@ def _post_tres(
     return held, [covered_amounts, post_whole_job(target, holdings, *whole)], ruled
 
 
-def _whole_job(world: _World, tres: str, holdings: Holdings, sampled: Ints) -> tuple[tuple[Settled, Bools], Bools]:
+def _whole_job(world: World, tres: str, holdings: Holdings, sampled: Ints) -> tuple[tuple[Settled, Bools], Bools]:
     """Find what whole-job figures say; `sampled` are the allocations that samples of this frame count for."""
     allocs, inv, frame = world.allocs, world.inv, world.frame
     signals: tuple[str, ...] = SIGNALS.get(tres, tuple(frame.settings.gpu_signals))
@@ -486,7 +354,7 @@ def _whole_job(world: _World, tres: str, holdings: Holdings, sampled: Ints) -> t
     return whole_job_pieces(holdings, whole), ruled
 
 
-def _everywhen(world: _World) -> Inventory:
+def _everywhen(world: World) -> Inventory:
     """Give the inventory over all time (a frame that begins at the epoch)."""
     frame = Frame(world.frame.cluster, world.frame.day, world.frame.day * MS_PER_DAY, world.frame.settings)
     return inventory(frame, world.horizons, world.facts["nodes"], world.facts["devices"], world.inv.nodes, set())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from paydown.ledger.book import daily_table
-from paydown.ledger.carried import carried
 from paydown.ledger.columns import instants
-from paydown.ledger.day import DayTables, Known, Sampled, post_day
 from paydown.ledger.details import inactive_entries, merged, phase_of, refreshed
 from paydown.ledger.frame import Horizons
-from paydown.ledger.load import Loader, labelled_samples
+from paydown.ledger.load import labelled_samples
 from paydown.ledger.pure import sampled_of
 from paydown.ledger.resolve import Key, resolve, unnamed
 from paydown.ledger.settings import LedgerSettings
+from paydown.ledger.workers import Worked, stretches_of, work_out, work_out_away
+from paydown.ledger.world import Known, Sampled
 from paydown.model.entries import DAILY, DERIVED, META, POSTED
 from paydown.model.facts import FACTS
 from paydown.model.units import MS_PER_DAY
@@ -115,45 +115,6 @@ class Total:
     entries: int = 0
     kept: int = 0
     away_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class Worked:
-    """A day that was worked out: its tables, or files of the store that hold them until they are taken in."""
-
-    tables: DayTables
-    """Without the rows that lie in files."""
-    files: dict[str, DataFile] = field(default_factory=dict)
-    """By derived table."""
-
-
-def work_out(
-    snapshot: Snapshot, cluster: str, days: Sequence[int], settings: LedgerSettings, known: Known, *, aside: bool
-) -> Iterator[tuple[int, Worked]]:
-    """Work out a stretch of days; with `aside` what it makes is written into the store's files at once."""
-    loader = Loader(snapshot, cluster, settings)
-    for day in days:
-        made = post_day(*loader.day(day), known)
-        there = {name: loader.samples(name, day) for name in ("gpu_samples", "host_samples")}
-        worked = Worked(replace(made, carried=carried(snapshot, cluster, day, there)))
-        yield day, _set_aside(snapshot, worked) if aside else worked
-
-
-def work_out_away(
-    snapshot: Snapshot, cluster: str, days: Sequence[int], settings: LedgerSettings, known: Known, *, aside: bool
-) -> list[tuple[int, Worked]]:
-    """Work out a stretch of days: the task that an executor runs, with nothing in it but values."""
-    return list(work_out(snapshot, cluster, days, settings, known, aside=aside))
-
-
-def _set_aside(snapshot: Snapshot, worked: Worked) -> Worked:
-    rows = {name: getattr(worked.tables, name) for name in _ASIDE}
-    files = {name: snapshot.set_aside(name, table) for name, table in rows.items() if table.num_rows}
-    # A slice of no rows would keep all of them in memory.
-    return Worked(replace(worked.tables, **{name: table.schema.empty_table() for name, table in rows.items()}), files)
-
-
-_ASIDE = ("entries", "daily", "runs", "summaries", "histograms")
 
 
 @dataclass
@@ -307,7 +268,7 @@ class ClusterPosting:
         return int(getattr(self.executor, "_max_workers", 1)) if self.executor is not None else 1
 
     def _worked_out(self, days: list[int], known: Known) -> Iterable[Iterable[tuple[int, Worked]]]:
-        stretches = _stretches(days, self._workers())
+        stretches = stretches_of(days, self._workers())
         same: Any = {"settings": self.settings, "known": known, "aside": self.aside}
         if self.executor is None or len(stretches) < 2:  # noqa: PLR2004 - one task is quicker here than a new process
             return (work_out(self.base, self.cluster, each, **same) for each in stretches)
@@ -432,15 +393,3 @@ def clear_marks(transaction: Transaction, cluster: str, done: set[int] | None) -
 
 def _number(day: date) -> int:
     return (day - date(1970, 1, 1)).days
-
-
-def _stretches(days: list[int], workers: int) -> list[list[int]]:
-    """Part days into stretches of neighbours: a few for each worker, and long, since each reads days around it too."""
-    size = len(days) if workers == 1 else max(1, min(10, -(-len(days) // (2 * workers))))
-    stretches: list[list[int]] = []
-    for day in days:
-        if stretches and len(stretches[-1]) < size and stretches[-1][-1] == day - 1:
-            stretches[-1].append(day)
-        else:
-            stretches.append([day])
-    return stretches

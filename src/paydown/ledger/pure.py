@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 
 from paydown.ledger.book import daily_table
 from paydown.ledger.columns import counts, instants
-from paydown.ledger.day import DayTables, Known, Sampled, post_day
+from paydown.ledger.day import DayTables, post_day
 from paydown.ledger.details import inactive_entries, merged
 from paydown.ledger.frame import Frame, Horizons, halo_for
 from paydown.ledger.resolve import resolve
 from paydown.ledger.settings import LedgerSettings
+from paydown.ledger.world import Known, Sampled
 from paydown.model.entries import DERIVED
 from paydown.model.facts import FACTS
 from paydown.model.units import MS_PER_DAY
