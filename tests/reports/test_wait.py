@@ -261,3 +261,12 @@ def _brute(row, nodes, amounts, window, book):
         enough += length * (sum(there) >= need)
         fit += length * (sum(milli >= need / count for milli in there) >= count)
     return (total / known / 1000, enough / known, fit / known) if known else None
+
+
+def test_who_waited_where_accounting_ends_still_waits_at_the_end_of_a_window_that_another_source_lengthens(book):
+    nodes = {"source": "nodes", "supports": "capacity", "covers_to": book.at(49)}
+    store = book.store(
+        jobs=[job(book, n, hours, **more) for n, hours, more in JOBS], sources=[book.SOURCE, book.SOURCE | nodes]
+    )
+    assert rows(store, by=())[0]["pending"] == 1
+    assert rows(store, by=(), start_ms=book.ms(48.5), end_ms=book.ms(49))[0]["pending"] == 0

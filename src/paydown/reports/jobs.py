@@ -8,7 +8,8 @@ was not observed counts as not used, so it is a lower bound, and `observed_share
 nothing of a TRES is observed, its efficiency is null, not zero. `gpus`, `cpus` and `memory_gib` are null where the
 source does not track them.
 
-Jobs are sorted by their debt in GPU-hours, then in core-hours: by hours, never by counts.
+Jobs are sorted by their debt in GPU-hours (where it is not known, by what it may be at most), then in core-hours: by
+hours, never by counts.
 
 ## Examples
 

@@ -8,7 +8,8 @@ wish (a dependency, a begin time, a hold) is not counted. `since_submit_*` is st
 - Means, quantiles (interpolated) and the largest are of the jobs that **started in the window**, each counting the
   same; with --counted ended, of those that ended in it and had started. `wait_gpu_mean_hours` weighs each by the GPUs
   that it asked for: what a GPU asked for waited.
-- `pending` are the jobs that wait at the end of the window, `cancelled` those that ended in it without having started.
+- `pending` are the jobs that wait at the end of the window (where accounting ends within it: that waited then),
+  `cancelled` those that ended in it without having started.
 - `waited_hours` are the hours in the window that all of these waited, and `waited_gpu_hours` the same times the GPUs
   asked for. They add up over windows.
 
@@ -157,7 +158,10 @@ def _notes(scope: Scope, whole: dict[str, Any], asked: WaitQuestion) -> list[str
     if whole["contradicting"]:
         notes.append(f"{_counted(whole['contradicting'])} started before they were eligible; they have no wait.")
     if asked.free and whole["waited_hours"] and whole["free_known_share"] is None:
-        notes.append("What was free meanwhile is not known: it needs an inventory (table nodes) and posted days.")
+        notes.append(
+            "What was free meanwhile is not known: it needs an inventory (table nodes), posted days, and sources that "
+            "state capacity and allocation for whole five minutes of the wait."
+        )
     return notes
 
 

@@ -131,7 +131,7 @@ def test_what_several_nodes_held_is_split_evenly(jobs):
     found = jobs({"NodeList": "n[9-10],m1", "AllocTRES": tres})
     held = {row["node"]: (row["gpu_milli"], row["cpu_milli"], row["memory_mib"]) for row in found.allocations}
     assert held == {"m1": (2_000, 3_000, 10_667), "n9": (1_000, 3_000, 10_667), "n10": (1_000, 2_000, 10_666)}
-    assert "1 jobs held several nodes" in found.note
+    assert "Jobs that held several nodes: 1." in found.note
 
 
 @pytest.mark.parametrize("text", ["n[1-", "n[1-999999999]"])

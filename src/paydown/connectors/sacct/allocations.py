@@ -67,7 +67,7 @@ def allocation_rows(records: Records, origin: str, doubts: Doubts) -> tuple[pa.T
     unread = np.array([nodes is None for nodes in lists] + [False])[codes] & holds
     rejects = [_unread(records, origin, at) for at in np.flatnonzero(unread).tolist()]
     doubts.add(
-        "{} jobs held several nodes: their GPUs, CPUs and memory are split evenly over them, "
+        "Jobs that held several nodes: {}. Their GPUs, CPUs and memory are split evenly over them, "
         "since accounting does not say what they held on each.",
         int((count > 1).sum()),
     )

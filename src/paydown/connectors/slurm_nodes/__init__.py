@@ -29,7 +29,7 @@ SUPPORTS = ("capacity",)
 
 _COUNTED = {
     "future": "{} nodes are FUTURE, which do not exist yet; they were left out.",
-    "undated": "{} nodes are out of service without saying since when: counted from the dump on.",
+    "undated": "Nodes that are out of service without saying since when: {}; counted from the dump on.",
     "named": "{} nodes have MIG slices or several GPU models: their devices are named by counting, since Slurm does "
     "not say which is which.",
     "shared": "{} nodes offer shards or MPS shares of their GPUs, which are not counted beside the GPUs.",
@@ -134,7 +134,10 @@ def _since(cluster: Cluster, at: int, context: Context, *, first: bool) -> tuple
         return min(asked, at), f"The nodes are taken to have been as at {_said(at)} from {_said(min(asked, at))} on."
     known = context.first_ms(cluster.name)
     if known is None or known >= at:
-        return at, "Nothing earlier is known of the cluster: ingest its accounting first, or say --since TIME."
+        return at, (
+            f"Nothing earlier is known of the cluster than {_said(at)}, when this dump was made (--at): ingest older "
+            "accounting first, or say --since TIME."
+        )
     return known, (
         f"The nodes are taken to have been as at {_said(at)} since {_said(known)}, the first fact of the cluster "
         "(--since TIME says otherwise)."

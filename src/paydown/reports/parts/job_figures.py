@@ -109,7 +109,10 @@ FROM every e LEFT JOIN shapes h ON h.cluster = e.cluster AND h.job_id = e.job_id
 ORDER BY {{order}}
 """
 
-_ORDER = "gpu_debt_hours DESC NULLS LAST, cpu_debt_hours DESC NULLS LAST, e.submit, e.cluster, e.job_id, e.attempt"
+_ORDER = (
+    "gpu_debt_hours DESC NULLS LAST, gpu_debt_max_hours DESC NULLS LAST, cpu_debt_hours DESC NULLS LAST, "
+    "e.submit, e.cluster, e.job_id, e.attempt"
+)
 _FIRST = "EXISTS (SELECT 1 FROM firsts r WHERE r.cluster = e.cluster AND r.job_id = e.job_id AND r.attempt = e.attempt)"
 
 
@@ -144,13 +147,22 @@ def _owed_hours(tres: str) -> str:
     return _hours(tres, _measured(tres), _DEBT.format(tres=tres), "debt_hours")
 
 
+def _most_hours(tres: str) -> str:
+    most = f"{_DEBT.format(tres=tres)} + {tres}_unobserved"
+    return _hours(tres, f"{tres}_allocated IS NOT NULL", most, "debt_max_hours")
+
+
 def _owed(tres: str) -> list[str]:
-    debt = _DEBT.format(tres=tres)
     return [
         _owed_hours(tres),
         _hours(tres, _measured(tres), f"{tres}_inactive", "inactive_hours"),
-        _hours(tres, f"{tres}_allocated IS NOT NULL", f"{debt} + {tres}_unobserved", "debt_max_hours"),
+        _most_hours(tres),
     ]
+
+
+def _ranks() -> str:
+    """What rows are ordered by."""
+    return ", ".join([*(_owed_hours(name) for name in INDEBTED), _most_hours("gpu")])
 
 
 @dataclass(frozen=True)
@@ -189,7 +201,7 @@ def job_rows(
     total = None
     if limit:
         text = RANKS.format(
-            every=_every(scope, statement, filters), ranks=", ".join(_owed_hours(name) for name in INDEBTED),
+            every=_every(scope, statement, filters), ranks=_ranks(),
             where=_where(kept), order=_ORDER, limit=limit,
         )  # fmt: skip
         firsts = scope.query(text, statement)

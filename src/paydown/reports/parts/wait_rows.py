@@ -23,8 +23,8 @@ _MARK = {"started": "start_ms", "ended": "end_ms"}
 POSTINGS = """
 marked AS (
     SELECT *, start_ms IS NOT NULL AND {mark} >= {start} AND {mark} < {until} AS counts,
-        since_ms < {end} AND until_ms >= {end} AND (start_ms IS NULL OR start_ms >= {end})
-            AND (end_ms IS NULL OR end_ms >= {end}) AS waits,
+        since_ms < {end} AND (until_ms >= {end} OR coalesce(start_ms, end_ms) IS NULL AND until_ms >= {start})
+            AND (start_ms IS NULL OR start_ms >= {end}) AND (end_ms IS NULL OR end_ms >= {end}) AS waits,
         start_ms IS NULL AND end_ms >= {start} AND end_ms < {until} AS leaves,
         greatest(high_ms - low_ms, 0) AS in_ms
     FROM waits
@@ -137,7 +137,7 @@ _MEANWHILE = "on nodes that the job may use, weighted by waiting time"
 
 COLUMNS = (
     OutColumn("jobs", "jobs", "Attempts that started in the window; with --counted ended: ended in it.", "number"),
-    OutColumn("pending", "jobs", "Jobs that wait at the end of the window.", "number"),
+    OutColumn("pending", "jobs", "Jobs that wait at the end of the window, as last known.", "number"),
     OutColumn("cancelled", "jobs", "Jobs that ended in the window without having started.", "number", minor=True),
     _wait("wait_mean_hours", "Plain mean of start - eligible; every job weighs the same."),
     _wait("wait_p50_hours", "Median of start - eligible."),
