@@ -133,7 +133,9 @@ def test_every_report_can_be_asked_of_a_team(two_days, name, asked):
     found.run(two_days, found.parameters(**more))
 
 
-@pytest.mark.parametrize("name", [name for name in registry.names() if name not in {"coverage", "job", "jobs", "nodes"}])
+@pytest.mark.parametrize(
+    "name", [name for name in registry.names() if name not in {"coverage", "job", "jobs", "nodes"}]
+)
 def test_every_report_with_cuts_can_be_cut_by_team_and_department(two_days, name):
     found = registry.report(name)
     if "by" not in found.parameters.model_fields:
