@@ -182,13 +182,13 @@ def test_processes_post_the_same(tmp_path):
 
 
 def planted():
-    """Give (table, column) for every whole number and instant that a derived table holds."""
+    """Give (table, column) for every number and instant that a derived table holds."""
     return [
         (name, column.name)
         for name, table in DERIVED.items()
         if name != "posted"
         for column in table.columns
-        if column.kind in {"int", "instant"}
+        if column.kind in {"int", "real", "instant"}
     ]
 
 
@@ -206,6 +206,7 @@ def several(tmp_path_factory):
     more = [{**row, "node": "n2"} for row in facts["gpu_samples"][:100]]
     stray = [{**row, "gpu": "1", "job_id": "9"} for row in facts["gpu_samples"][:3]]
     facts["gpu_samples"] += more + stray
+    facts["gpu_samples"] = [{**row, "power_w": 300.5} for row in facts["gpu_samples"]]
     store = fresh(tmp_path_factory.mktemp("planted"), facts)
     assert check(store) == []
     return store

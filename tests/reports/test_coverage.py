@@ -8,7 +8,7 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from paydown.ledger.carried import carried
+from paydown.ledger.carried import carried, measured
 from paydown.ledger.load import Loader
 from paydown.ledger.settings import LedgerSettings
 from paydown.reports.coverage import CoverageQuestion, run
@@ -124,9 +124,10 @@ def posted_samples(book, **more):
 
 
 def at_hand(snapshot, number):
-    """The samples of a day as posting has them: not all measured columns."""
+    """The samples of a day as posting has them."""
     loader = Loader(snapshot, "c", LedgerSettings())
-    return {name: loader.samples(name, number) for name in ("gpu_samples", "host_samples")}
+    names = ("gpu_samples", "host_samples")
+    return {name: measured(snapshot, "c", number, name, loader.samples(name, number)) for name in names}
 
 
 def carried_rows(snapshot, days, alter=0):

@@ -61,6 +61,16 @@ def test_sums_are_exact(store, put):
     assert whole.column("total").to_pylist() == [Decimal(2**64 + 2**53 + 1)]
 
 
+def test_a_column_is_carried_where_any_row_has_a_value(store, put):
+    def carried():
+        return store.snapshot().carried("gpu_samples", ["memory_used_mib", "duration_ms", "power_w"])
+
+    put("gpu_samples", [sample(i) for i in range(3)])
+    assert carried() == {"duration_ms"}
+    put("gpu_samples", [sample(3), sample(4), sample(5, memory=1)])
+    assert carried() == {"duration_ms", "memory_used_mib"}
+
+
 def test_types_are_those_of_the_model(store, put):
     put("jobs", [job("1", submit=5, end=7)])
     rows = store.snapshot().rows("jobs")

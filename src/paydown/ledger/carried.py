@@ -12,7 +12,7 @@ from paydown.ledger.columns import NONE, counts, instants, ratios, texts
 from paydown.ledger.frame import Horizons
 from paydown.ledger.intervals import Bools, Ints, starts_of_groups
 from paydown.model.entries import CARRIED
-from paydown.model.facts import GPU_SAMPLES, HOST_SAMPLES
+from paydown.model.facts import FACTS, GPU_SAMPLES, HOST_SAMPLES
 from paydown.model.units import MS_PER_DAY
 from paydown.model.window import Window, date_of, from_ms
 
@@ -28,7 +28,7 @@ def carried(snapshot: Snapshot, cluster: str, day: int, read: Mapping[str, pa.Ta
         snapshot: The store.
         cluster: The cluster.
         day: The day's number.
-        read: By table the samples of the day, with those columns that are at hand; others are read if carried.
+        read: By table the samples of the day, with all measured columns that any carries (`measured`).
     """
     end = min((day + 1) * MS_PER_DAY, Horizons.of(snapshot.rows("sources", clusters=[cluster])).end)
     window = Window(day * MS_PER_DAY, max(day * MS_PER_DAY, end))
@@ -36,13 +36,14 @@ def carried(snapshot: Snapshot, cluster: str, day: int, read: Mapping[str, pa.Ta
     rows = [
         common | {"table": table.name} | row
         for table in (GPU_SAMPLES, HOST_SAMPLES)
-        for row in _counted(table, window, _whole(snapshot, cluster, table, window, read[table.name]))
+        for row in _counted(table, window, read[table.name])
     ]
     return pa.Table.from_pylist(rows, schema=CARRIED.arrow)
 
 
-def _whole(snapshot: Snapshot, cluster: str, table: Table, window: Window, rows: pa.Table) -> pa.Table:
-    """Add the measured columns that are not at hand, in the same order of rows."""
+def measured(snapshot: Snapshot, cluster: str, day: int, kind: str, rows: pa.Table) -> pa.Table:
+    """Add to the samples of a day those measured columns that any carries and that are not at hand."""
+    table, window = FACTS[kind], Window(day * MS_PER_DAY, (day + 1) * MS_PER_DAY)
     missing = [name for name in table.measured if name not in rows.column_names]
     there = snapshot.carried(table.name, missing, clusters=[cluster], window=window) if rows.num_rows else ()
     for name in missing:

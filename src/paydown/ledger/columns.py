@@ -68,6 +68,8 @@ def texts(table: pa.Table, name: str) -> tuple[Ints, list[str]]:
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()
     codes = column.indices
+    if codes.null_count == len(codes):
+        return np.full(len(codes), NONE, dtype=np.int64), column.dictionary.to_pylist()
     whole = pc.fill_null(codes.cast(pa.int64()), NONE) if codes.null_count else codes
     return np.asarray(whole.to_numpy(zero_copy_only=False), dtype=np.int64), column.dictionary.to_pylist()
 

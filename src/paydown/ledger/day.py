@@ -63,7 +63,7 @@ from paydown.ledger.uses import (
 from paydown.ledger.waiting import wanted_steps
 from paydown.ledger.whole_job import SIGNALS, WholeJob, job_totals, whole_job
 from paydown.ledger.world import Known, Sampled, World, world_of
-from paydown.model.entries import CARRIED
+from paydown.model.entries import CARRIED, ENERGY
 from paydown.model.units import BUCKET_MS, MS_PER_DAY
 
 
@@ -91,6 +91,8 @@ class DayTables:
     """(node, TRES) to what is held while its capacity is reported: the `allocated` of the first identity (L2)."""
     carried: pa.Table = field(default_factory=CARRIED.arrow.empty_table)
     """Which samples there are: counted in the store, not from the facts that the ledger reads."""
+    energy: pa.Table = field(default_factory=ENERGY.arrow.empty_table)
+    """The energy of the day's samples: likewise."""
 
 
 def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTables:

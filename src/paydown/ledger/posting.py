@@ -312,7 +312,7 @@ class ClusterPosting:
         tables = worked.tables
         phases = self._phases(tables.open, edges, fresh_days)
         rest = inactive_entries(tables.open, phases, self._jobs_of(tables.open))
-        names = ("runs", "summaries", "pools", "doubts", "demand", "histograms", "carried")
+        names = ("runs", "summaries", "pools", "doubts", "demand", "histograms", "carried", "energy")
         fresh = {name: getattr(tables, name) for name in names}
         fresh["entries"] = pa.concat_tables([tables.entries.cast(rest.schema), rest])
         fresh["daily"] = pa.concat_tables([tables.daily.cast(DAILY.arrow), daily_table(rest)])

@@ -204,6 +204,22 @@ CARRIED = Table(
     ("cluster", "day", "node", "table", "signal"), partition=("cluster", "day"), sort=("table", "signal", "node"),
 )
 
+ENERGY = Table(
+    "energy", "derived", "The energy of GPUs, from the samples that begin on a day, by the job they are labelled with.",
+    (
+        _CLUSTER, _DAY,
+        _text("job_id", "The job that the samples are labelled with; null: with none.", null=True),
+        Column("energy_mj", "real", "Their energy; null where none of them carries power or energy.", "mJ", null=True),
+        Column("known_ms", "int", "The sum of the durations of those that carry power or energy.", "ms"),
+        Column("described_ms", "int", "The sum of the durations of all of them.", "ms"),
+        Column("late_mj", "real", "The part of energy_mj after the day's end.", "mJ", null=True),
+        Column("late_known_ms", "int", "The part of known_ms after the day's end.", "ms"),
+        Column("late_described_ms", "int", "The part of described_ms after the day's end.", "ms"),
+        Column("last", "instant", "The latest end of these samples.", "UTC"),
+    ),
+    ("cluster", "day", "job_id"), partition=("cluster", "day"), sort=("job_id",),
+)
+
 POSTED = Table(
     "posted", "derived", "Which days are posted, and how.",
     (
@@ -240,7 +256,9 @@ REJECTS = Table(
     ("cluster", "source", "table", "origin", "line", "reason", "row"), partition=(), sort=("source", "time"),
 )
 
-DERIVED = Registry.of(ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, HISTOGRAMS, CARRIED, POSTED).tables
+DERIVED = Registry.of(
+    ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, HISTOGRAMS, CARRIED, ENERGY, POSTED
+).tables  # fmt: skip
 """Tables that posting makes from the facts."""
 
 META = Registry.of(DIRTY, REJECTS).tables

@@ -26,7 +26,10 @@ paydown usage --by user --team '(unmapped)'
 What a source does not track is null, never zero: CPU-hours of allocations without a CPU figure are left out, and a note
 says how many node-hours that concerns. Energy is that of GPUs while a sample with power or energy covers them: without
 a cut or filter by what only jobs have, of all sampled GPUs, held or not; else of samples labelled with the job.
-By day, week or month hours are split at the borders, counts and waits go to the cell of the start or end.
+Energy is rounded to mJ sample by sample, and counts in the cell in which the sample begins. Whole UTC days come from
+what was summed when they were posted, and stay when their samples are dropped; days that the window or a local day
+cuts, and days that changed since, come from the samples: the figures are the same. By day, week or month hours are
+split at the borders, counts and waits go to the cell of the start or end.
 """
 
 from __future__ import annotations
@@ -266,6 +269,7 @@ REPORT = Report(
         Need("allocations", "Hours, and which jobs held a node, are null.", required=True),
         Need("jobs", "Counts of jobs, waits, and whose jobs they were are null.", required=True),
         Need("gpu_samples", "Energy is null."),
+        Need("energy", "Energy comes from the samples, which takes longer."),
         Need("identities", "Person keys stand in place of names, and everybody is (unmapped)."),
         Need("sources", "Allocations that are still open run to the end of the window."),
     ),

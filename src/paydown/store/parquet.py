@@ -30,7 +30,10 @@ def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> Data
     path = f"{part[-1] if len(part) > 1 else 'all'}/{uuid.uuid4().hex}.parquet"
     rows = _with_partition(table, part, rows)
     ascending = [name for name in ("start", "bucket") if name in rows.column_names]
-    told = _told(table)
+    # Of what no row carries that much is told, so that it is not read.
+    bare = [name for name in rows.column_names if rows.column(name).null_count == rows.num_rows]
+    length = ["duration_ms"] if "duration_ms" in rows.column_names else []
+    told = [*dict.fromkeys((*_told(table), *length, *bare))]
     met: list[pq.FileMetaData] = []
     with delta.created(uri, path) as sink:
         pq.write_table(
@@ -121,7 +124,7 @@ def carried(uri: str, files: Sequence[DataFile], columns: Sequence[str]) -> froz
         names = {met.schema.column(i).name: i for i in range(met.num_columns)}
         for name in [each for each in wanted if each not in found and each in names]:
             groups = [met.row_group(g).column(names[name]) for g in range(met.num_row_groups)]
-            counts = [None if g.statistics is None else g.num_values - g.statistics.null_count for g in groups]
+            counts = [None if g.statistics is None else g.statistics.num_values for g in groups]
             if any(count is None or count > 0 for count in counts):
                 found.add(name)
     return frozenset(found)
