@@ -212,3 +212,10 @@ def test_a_capability_that_no_source_supports_is_said(book):
     store = book.store(daily=[book.entry("used", 3, detail="open")], posted=book.posted(book.DAY), sources=[source])
     assert "No source of c supports capacity or allocation." in run(store, LedgerParameters()).notes
     assert not any("supports" in note for note in run(store, LedgerParameters(account=("physics",))).notes)
+
+
+def test_of_a_full_node_nothing_is_not_held_even_where_some_of_it_was_held_before_anybody_states_capacity(book):
+    lines = [book.entry("reported", 10), book.entry("used", 11, detail="productive")]
+    (row,) = rows(book.store(daily=lines, posted=book.posted(book.DAY), sources=[book.SOURCE]))
+    assert (row["reported_hours"], row["allocated_hours"], row["not_held_hours"]) == (10, 11, 0)
+    assert (row["allocated_share"], row["not_held_share"]) == (1, 0)

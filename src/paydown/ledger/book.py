@@ -102,8 +102,9 @@ class Book:
         self.parts.append((key, amount) if bool(some.all()) else (key[some], amount[some]))
 
     def summed(self) -> Rows:
-        """Sum amounts of equal keys."""
+        """Sum amounts of equal keys, and keep none."""
         key, amount = (np.concatenate(part) for part in zip(*self.parts, strict=True)) if self.parts else [empty()] * 2
+        self.parts.clear()
         order = np.argsort(key, kind="stable")
         key, amount = key[order], amount[order]
         first = starts_of_groups(key)

@@ -1,4 +1,4 @@
-"""The energy of GPUs by day and job (L5.2), which reports sum in place of the samples."""
+"""The energy of GPUs by day and job (L5), which reports sum in place of the samples."""
 
 from __future__ import annotations
 

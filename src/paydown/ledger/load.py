@@ -58,9 +58,11 @@ class Loader:
 
     def day(self, day: int) -> tuple[Frame, dict[str, pa.Table]]:
         """Read what posting a day needs; gives the frame and the facts."""
-        self._forget(day)
         names = ("gpu_samples", "host_samples")
-        longest = max(self._day(name, each)[1] for name in names for each in (day - 1, day, day + 1))
+        longest = 0
+        for each in (day - 1, day, day + 1):
+            self._forget(day)
+            longest = max(longest, *(self._day(name, each)[1] for name in names))
         frame = Frame(self.cluster, day, halo_for(self.settings, longest), self.settings)
         return frame, self._whole | {name: self._samples(name, frame) for name in names} | self._events(frame)
 
@@ -85,6 +87,8 @@ class Loader:
             window = Window(max(day, 0) * MS_PER_DAY, (max(day, 0) + 1) * MS_PER_DAY)
             columns = [*sample_columns(name, self.settings), *self._extra(name, window)]
             rows = pa.table({column: self._column(name, column, window) for column in columns})
+            if not pc.any(pc.not_equal(rows.column("_rejected"), 0)).as_py():
+                rows = rows.drop_columns(["_rejected"])
             self._days[key] = (rows, int(pc.max(rows.column("duration_ms")).as_py() or 0))
             pa.default_memory_pool().release_unused()
         return self._days[key]
@@ -133,7 +137,7 @@ class Loader:
 
 def sample_columns(name: str, settings: LedgerSettings) -> list[str]:
     """Give the columns of a sample table that the ledger reads."""
-    common = ["cluster", "node", "job_id", "start", "duration_ms", "memory_used_mib", "_rejected"]
+    common = ["node", "job_id", "start", "duration_ms", "memory_used_mib", "_rejected"]
     if name == "host_samples":
         return [*common, "cpu_used_milli"]
     return [*common, "gpu", *(f"{signal}_ratio" for signal in dict.fromkeys([*settings.gpu_signals, *_SIGNALS]))]

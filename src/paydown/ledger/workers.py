@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ctypes
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from paydown.ledger.carried import carried, measured
 from paydown.ledger.day import DayTables, post_day
@@ -34,17 +37,24 @@ def work_out(
     """Work out a stretch of days; with `aside` what it makes is written into the store's files at once."""
     loader = Loader(snapshot, cluster, settings)
     for day in days:
-        made = post_day(*loader.day(day), known)
+        made, files = _set_aside(snapshot, post_day(*loader.day(day), known), _ASIDE if aside else ())
         names = ("gpu_samples", "host_samples")
         there = {name: measured(snapshot, cluster, day, name, loader.samples(name, day)) for name in names}
-        worked = Worked(
-            replace(
-                made,
-                carried=carried(snapshot, cluster, day, there),
-                energy=energy(cluster, day, there["gpu_samples"]),
-            )
-        )
-        yield day, _set_aside(snapshot, worked) if aside else worked
+        of_samples = {
+            "carried": carried(snapshot, cluster, day, there),
+            "energy": energy(cluster, day, there[names[0]]),
+        }
+        yield day, Worked(replace(made, **of_samples), files)
+        del made, there
+        _give_back()
+
+
+def _give_back() -> None:
+    """Give free memory back to the system: a day leaves holes that the next one would not fill."""
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # malloc_trim(3): of glibc alone
+    if trim is not None:
+        trim(0)
 
 
 def work_out_away(
@@ -54,11 +64,15 @@ def work_out_away(
     return list(work_out(snapshot, cluster, days, settings, known, aside=aside))
 
 
-def _set_aside(snapshot: Snapshot, worked: Worked) -> Worked:
-    rows = {name: getattr(worked.tables, name) for name in _ASIDE}
-    files = {name: snapshot.set_aside(name, table) for name, table in rows.items() if table.num_rows}
-    # A slice of no rows would keep all of them in memory.
-    return Worked(replace(worked.tables, **{name: table.schema.empty_table() for name, table in rows.items()}), files)
+def _set_aside(snapshot: Snapshot, made: DayTables, names: Iterable[str]) -> tuple[DayTables, dict[str, DataFile]]:
+    """Write some of a day's tables, each gone from memory before the next is written."""
+    files = {}
+    for name in names:
+        if getattr(made, name).num_rows:
+            files[name] = snapshot.set_aside(name, getattr(made, name))
+        # A slice of no rows would keep all of them.
+        made = replace(made, **{name: getattr(made, name).schema.empty_table()})
+    return made, files
 
 
 _ASIDE = ("entries", "daily", "runs", "summaries", "histograms")

@@ -109,8 +109,10 @@ class NodesQuestion(Parameters):
 
 def run(snapshot: Snapshot, asked: NodesQuestion) -> Answer:
     """Say what the nodes are and what became of them."""
-    if asked.user or asked.account or asked.partition or asked.team:
-        raise UsageError("nodes have no user, team, account or partition of a job: leave these filters out.")
+    if asked.user or asked.account or asked.partition or asked.team or asked.department:
+        raise UsageError(
+            "nodes have no user, team, department, account or partition of a job: leave these filters out."
+        )
     scope = scope_of(snapshot, asked)
     nodes = fleet(scope, asked.node)
     tres = asked.tres or (("gpu",) if any(node.gpus for node in nodes) else ("cpu",))

@@ -24,8 +24,9 @@ paydown timeline --by partition --from 2024-05-01 --to 2024-05-08
 ## Caveats
 
 Capacity and what nobody holds are null where no inventory states them, all figures where no source covers the bucket;
-zero only where a source says so. Use is at least `used` and at most `used` + `unobserved`. Cut or filtered by what
-only holders have, capacity is null.
+zero only where a source says so. Where samples begin before accounting or reach beyond it, the buckets in which it
+begins and ends are means over all the time known, capacity as well, and so dip. Use is at least `used` and at most
+`used` + `unobserved`. Cut or filtered by what only holders have, capacity is null.
 """
 
 from __future__ import annotations

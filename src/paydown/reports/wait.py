@@ -55,6 +55,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from paydown.model.units import MS_PER_HOUR
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
 from paydown.reports.parts.cuts import Cut
@@ -130,8 +131,8 @@ def _headline(whole: dict[str, Any]) -> tuple[str, ...]:
     said = []
     if whole["wait_mean_hours"] is not None:
         said.append(
-            f"{_counted(jobs)} waited {whole['wait_mean_hours']:,.2f} h on average, half of them at most "
-            f"{whole['wait_p50_hours']:,.2f} h, one in ten {whole['wait_p90_hours']:,.2f} h or more; "
+            f"{_counted(jobs)} waited {_long(whole['wait_mean_hours'])} on average, half of them at most "
+            f"{_long(whole['wait_p50_hours'])}, one in ten {_long(whole['wait_p90_hours'])} or more; "
             f"{_counted(pending)} still waited at the end."
         )
     if whole["fit_free_share"] is not None:
@@ -140,6 +141,11 @@ def _headline(whole: dict[str, Any]) -> tuple[str, ...]:
             f"nodes that they may use; for {whole['fit_free_share']:.1%} on as many nodes as they asked for."
         )
     return tuple(said)
+
+
+def _long(hours: float) -> str:
+    """Say a wait: seconds are told where hundredths of an hour would be nothing."""
+    return f"{hours:,.2f} h" if hours >= 0.01 else f"{hours * MS_PER_HOUR / 1000:.0f} s"  # noqa: PLR2004 - the digits of hours
 
 
 def _counted(jobs: int) -> str:

@@ -62,7 +62,7 @@ totals AS (
 ),
 stated AS (
     SELECT *,
-        reported IS NOT NULL AND (not_held_sum IS NOT NULL OR allocated_sum = reported) AS free_known,
+        reported IS NOT NULL AND (not_held_sum IS NOT NULL OR allocated_sum >= reported) AS free_known,
         not_held_sum IS NOT NULL OR allocated_sum IS NOT NULL AS held_known,
         CASE WHEN allocated_sum > 0 THEN allocated_sum > coalesce(unobserved, 0)
             ELSE not_held_sum IS NOT NULL OR allocated_sum IS NOT NULL END AS use_known

@@ -137,7 +137,7 @@ def _totals_of(row: dict[str, Any]) -> Totals:
 def _without_inventory(scope: Scope, totals: Mapping[str, Totals]) -> list[str]:
     """Say where what is held cannot be set against a capacity, and which capability no source of a cluster supports."""
     held = [
-        f"{found.unlisted / TRES[name].per_hour:,.1f} {TRES[name].hour_unit}"
+        f"{_much(found.unlisted / TRES[name].per_hour)} {TRES[name].hour_unit}"
         for name, found in totals.items()
         if found.unlisted
     ]
@@ -150,6 +150,10 @@ def _without_inventory(scope: Scope, totals: Mapping[str, Totals]) -> list[str]:
         f"{', '.join(held)} were held {_OUTSIDE}{rest}.",
         *notes,
     ]
+
+
+def _much(hours: float) -> str:
+    return f"{hours:,.1f}" if hours >= 0.05 else "<0.1"  # noqa: PLR2004 - below it is rounded to nothing
 
 
 def _unsupported(scope: Scope) -> dict[str, list[str]]:
