@@ -69,7 +69,7 @@ class Coverage:
         )
 
 
-PART_ROWS = 100_000
+PART_ROWS = 200_000
 """About how many samples are worked on at once: columns of them fit a processor's cache, and memory is used again."""
 
 

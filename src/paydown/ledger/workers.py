@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-
-import pyarrow as pa
 
 from paydown.ledger.carried import carried, measured
 from paydown.ledger.day import DayTables, post_day
@@ -46,15 +43,6 @@ def work_out(
         }
         yield day, Worked(replace(made, **of_samples), files)
         del made, there
-        _give_back()
-
-
-def _give_back() -> None:
-    """Give free memory back to the system: a day leaves holes that the next one would not fill."""
-    pa.default_memory_pool().release_unused()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # malloc_trim(3): of glibc alone
-    if trim is not None:
-        trim(0)
 
 
 def work_out_away(
