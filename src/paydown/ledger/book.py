@@ -64,6 +64,7 @@ def _undone() -> Ints:
 
 
 _PARTS = _undone()
+_IS_USED = _PARTS[1] == CATEGORIES.index("used")
 
 
 @dataclass(frozen=True)
@@ -195,10 +196,10 @@ class Holders:
 
 def with_details(rows: Rows, holders: Holders) -> Rows:
     """Say what was used came to (L2); the order stays, since a holder's use has one detail only."""
-    tres, category, _, basis, signal = _PARTS[:, rows.kind]
-    used = np.flatnonzero(category == CATEGORIES.index("used"))
+    used = np.flatnonzero(_IS_USED[rows.kind])
+    tres, category, _, basis, signal = _PARTS[:, rows.kind[used]]
     kind = rows.kind.copy()
-    kind[used] = _code(tres[used], category[used], holders.detail[rows.who[used]], basis[used], signal[used])
+    kind[used] = _code(tres, category, holders.detail[rows.who[used]], basis, signal)
     return replace(rows, kind=kind)
 
 

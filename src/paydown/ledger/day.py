@@ -346,10 +346,11 @@ def _whole_job(world: World, tres: str, holdings: Holdings, sampled: Ints) -> tu
     if not bool(judged[holdings.alloc].any()):
         return whole_job_pieces(holdings, WholeJob.none()), np.zeros(len(holdings), dtype=bool)
     judged &= ~np.isin(world.place, world.place[sampled])
-    totals: dict[tuple[str, int], int] = {}
-    if any(node is None and signal in signals for each in world.figures.values() for node, _, signal in each):
-        totals = job_totals(tres, world.real, world.figures, _everywhen(world) if tres == "gpu_memory" else None)
-    whole, ruled = whole_job(tres, signals, inv, allocs, holdings, world.figures, judged, totals)
+    if tres not in world.totals:
+        some = bool(world.of_jobs.intersection(signals))
+        everywhen = _everywhen(world) if some and tres == "gpu_memory" else None
+        world.totals[tres] = job_totals(tres, world.real, world.figures, everywhen) if some else {}
+    whole, ruled = whole_job(tres, signals, inv, allocs, holdings, world.figures, judged, world.totals[tres])
     today = ruled & (holdings.end > frame.first) & (holdings.start < frame.last)
     for row in np.unique(holdings.alloc[today]).tolist():
         world.assumed.add((*allocs.key(row), inv.nodes[allocs.node[row]], tres))

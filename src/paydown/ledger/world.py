@@ -65,8 +65,15 @@ class World:
     summaries: list[tuple[str, Summary]] = field(default_factory=list)
     runs: list[tuple[str, Runs]] = field(default_factory=list)
     assumed: set[tuple[str, int, str, str]] = field(default_factory=set)
+    totals: dict[str, dict[tuple[str, int], int]] = field(default_factory=dict)
+    """By TRES what figures of whole jobs are spread over, once it is asked for."""
     _elsewhere: dict[str, Bools] = field(default_factory=dict)
     inside: dict[str, tuple[Ints, list[Ints]]] = field(default_factory=dict)
+
+    @cached_property
+    def of_jobs(self) -> frozenset[str]:
+        """The signals of figures that speak of a whole job."""
+        return frozenset(signal for each in self.figures.values() for node, _, signal in each if node is None)
 
     @cached_property
     def figured(self) -> Bools:
