@@ -154,37 +154,82 @@ def read_delimited(
     if not rest.peek():
         return
     counter = _Lines(source.lines + 1, broken)
+    shape = _Shape(columns, dialect, wanted or columns, counter)
     with readable(source.name):
-        for batch in _reader(rest, columns, dialect, counter, wanted or columns):
-            yield counter.numbered(pa.Table.from_batches([batch]))
+        for rows in _streamed(rest, shape) if dialect.quoted else _by_blocks(rest, shape):
+            yield counter.numbered(rows)
         counter.flush()
 
 
-def _reader(
-    rest: _Rest, columns: list[str], dialect: Dialect, counter: _Lines, wanted: list[str]
-) -> Iterator[pa.RecordBatch]:
-    from pyarrow import csv as arrow_csv
+@dataclass(frozen=True)
+class _Shape:
+    """How Arrow is to read a text."""
 
-    return iter(
-        arrow_csv.open_csv(
-            pa.PythonFile(rest, mode="r"),
-            arrow_csv.ReadOptions(use_threads=False, block_size=dialect.block, column_names=columns),
-            arrow_csv.ParseOptions(
-                delimiter=dialect.delimiter,
-                quote_char='"' if dialect.quoted else False,
-                newlines_in_values=dialect.quoted,
+    columns: list[str]
+    dialect: Dialect
+    wanted: list[str]
+    counter: _Lines
+
+    def options(self, block: int) -> dict[str, Any]:
+        """Give Arrow's options."""
+        from pyarrow import csv as arrow_csv
+
+        return {
+            "read_options": arrow_csv.ReadOptions(use_threads=False, block_size=block, column_names=self.columns),
+            "parse_options": arrow_csv.ParseOptions(
+                delimiter=self.dialect.delimiter,
+                quote_char='"' if self.dialect.quoted else False,
+                newlines_in_values=self.dialect.quoted,
                 ignore_empty_lines=False,
-                invalid_row_handler=counter.invalid,
+                invalid_row_handler=self.counter.invalid,
             ),
-            arrow_csv.ConvertOptions(
+            "convert_options": arrow_csv.ConvertOptions(
                 check_utf8=False,
-                column_types=dict.fromkeys(wanted, pa.string()),
-                include_columns=wanted,
+                column_types=dict.fromkeys(self.wanted, pa.string()),
+                include_columns=self.wanted,
                 null_values=[""],
                 strings_can_be_null=True,
             ),
-        )
-    )
+        }
+
+
+def _streamed(rest: _Rest, shape: _Shape) -> Iterator[pa.Table]:
+    """Read text whose cells may hold line ends; Arrow reads up to 32 blocks ahead."""
+    from pyarrow import csv as arrow_csv
+
+    for batch in arrow_csv.open_csv(pa.PythonFile(rest, mode="r"), **shape.options(shape.dialect.block)):
+        yield pa.Table.from_batches([batch])
+
+
+def _by_blocks(rest: _Rest, shape: _Shape) -> Iterator[pa.Table]:
+    """Read text in which every line end ends a row, a block at a time: no more than one is held."""
+    from pyarrow import csv as arrow_csv
+
+    for block in _whole_lines(rest, shape.dialect.block):
+        refused = len(shape.counter.waiting)
+        rows = arrow_csv.read_csv(pa.BufferReader(block), **shape.options(len(block)))
+        shape.counter.read += len(rows) + len(shape.counter.waiting) - refused
+        yield rows
+
+
+def _whole_lines(rest: _Rest, size: int) -> Iterator[bytes]:
+    """Read blocks that end with a line."""
+    begun = b""
+    while data := rest.read(size):
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield b"".join((begun, memoryview(data)[:end]))
+            begun = data[end:]
+        else:
+            begun += data
+        if len(begun) > size:
+            raise _too_long(rest.source.name)
+    if begun:
+        yield begun
+
+
+def _too_long(name: str) -> InputError:
+    return InputError(f"{name}: a line is too long to be read (of many MiB): remove or cut it.")
 
 
 class _Lines:
@@ -192,13 +237,15 @@ class _Lines:
 
     def __init__(self, first: int, broken: Callable[[BrokenLine], None]) -> None:
         self.row = 1
+        self.read = 0
+        """How many rows, broken ones among them, were read before those that Arrow counts now."""
         self.line = first
         self.broken = broken
         self.waiting: list[tuple[int, int, int, str]] = []
 
     def invalid(self, row: Any) -> str:
         """Note a broken row, as Arrow tells of it."""
-        self.waiting.append((row.number, row.actual_columns, row.expected_columns, row.text))
+        self.waiting.append((self.read + row.number, row.actual_columns, row.expected_columns, row.text))
         return "skip"
 
     def numbered(self, rows: pa.Table) -> pa.Table:
@@ -321,8 +368,8 @@ class _Rest(io.RawIOBase):
         if not self.mended:
             data = self._plain(size)
             if not self.tail and _is_utf8(data):
-                before, end, last = data.rpartition(b"\n")
-                self.begun = last if end else self.begun + before + last
+                end = data.rfind(b"\n") + 1
+                self.begun = data[end:] if end else self.begun + data
                 return data
             self.mended = self._whole_lines(data, size)
         size = len(self.mended) if size < 0 else size
@@ -362,9 +409,7 @@ class readable:  # noqa: N801 -- reads as a statement: with readable(name)
             raise InputError(f"{self.name}: the compressed file is damaged ({error}): fetch it again.") from error
         if isinstance(error, pa.ArrowInvalid):
             if "straddl" in str(error):
-                raise InputError(
-                    f"{self.name}: a line is too long to be read (of many MiB): remove or cut it."
-                ) from error
+                raise _too_long(self.name) from error
             raise InputError(f"{self.name}: cannot be read as delimited text: {error}.") from error
         if isinstance(error, OSError):
             raise InputError(f"{self.name}: cannot be read: {error}.") from error
