@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from paydown.connectors.interface import Connector, Context, Item
 from paydown.connectors.sacct.allocations import allocation_rows
 from paydown.connectors.sacct.apart import together
+from paydown.connectors.sacct.gathered import Gathered
 from paydown.connectors.sacct.jobs import job_rows
 from paydown.connectors.sacct.jobstats import summary_rows
 from paydown.connectors.sacct.json_dump import JsonDump
@@ -106,19 +107,24 @@ def _dump(dump: Dump | JsonDump, cluster: str | None, zone: ZoneInfo, seen: _See
     """Read one dump, a piece at a time."""
     if cluster is None and "Cluster" not in dump.wanted:
         raise InputError(f"{dump.path} has no column Cluster: name the cluster with --cluster NAME.")
+    gathered = Gathered(dump.path)
     for piece in together(dump.pieces()):
         records, rejects = read_records(piece, dump.path, cluster, zone, seen.doubts)
         yield from rejects
         seen.note(dump, records)
         jobs, left_out = job_rows(records, dump.path, seen.doubts)
         held, unread = allocation_rows(records, dump.path, seen.doubts)
-        yield Batch("jobs", jobs, dump.path)
-        yield Batch("allocations", held, dump.path)
-        yield from usage_rows(records, dump.path, seen.zeros)
+        figures = [*usage_rows(records, dump.path, seen.zeros)]
         for item in summary_rows(records, dump.path, seen.doubts):
             seen.used(item)
-            yield item
+            if isinstance(item, Batch):
+                figures.append(item)
+            else:
+                yield item
+        for batch in (Batch("jobs", jobs, dump.path), Batch("allocations", held, dump.path), *figures):
+            yield from gathered.taken(batch)
         yield from (*left_out, *unread)
+    yield from gathered.rest()
     yield from dump.rejects
 
 

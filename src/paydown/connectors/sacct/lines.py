@@ -198,7 +198,7 @@ USED = [
 ]
 """The fields that are read."""
 
-BLOCK = 1 << 23
+BLOCK = 1 << 22
 """Bytes read at once; a longer line cannot be read."""
 
 TRAILING = "_end"
