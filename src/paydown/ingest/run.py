@@ -153,13 +153,16 @@ class _Ingest:
         held = self.held.setdefault(table, _Held())
         held.parts.append(rows)
         held.size += rows.nbytes
+        pa.default_memory_pool().release_unused()
         if sum(each.size for each in self.held.values()) > BUFFER_BYTES:
             self._write_held()
 
     def _write_held(self) -> None:
         for table in sorted(self.held, key=lambda table: table != "identities"):
-            # Each table's batches go as it is written, not when all are.
-            self._upsert(table, self.people.hide(table, pa.concat_tables(self.held.pop(table).parts)))
+            # Each table's batches go as it is written, not when all are; Arrow keeps what is free unless told.
+            rows = pa.concat_tables(self.held.pop(table).parts).combine_chunks()
+            pa.default_memory_pool().release_unused()
+            self._upsert(table, self.people.hide(table, rows))
 
     def _upsert(self, table: str, rows: pa.Table) -> None:
         done = self.transaction.upsert(table, rows)

@@ -5,6 +5,7 @@ docs/spec/ledger.md, section 3, "Rejects": what can be told from one row alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -163,7 +164,7 @@ def has_byte(values: pa.Array, byte: int) -> bool:
     _, offsets, data = values.buffers()
     ends = np.frombuffer(offsets, np.int32)
     first, last = ends[values.offset], ends[values.offset + len(values)]
-    return bool((np.frombuffer(data, np.uint8)[first:last] == byte).any())
+    return re.search(re.escape(bytes([byte])), memoryview(data)[first:last]) is not None
 
 
 def _int(column: Column, values: pa.Array) -> Cells | None:

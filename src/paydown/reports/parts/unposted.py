@@ -166,28 +166,26 @@ def _sums() -> list[str]:
     """Sum what was held of each TRES, and the parts of it by category; nothing held is not tracked, or none."""
     found = []
     for tres in TRES:
-        whole = f"{_HELD[tres]} * length" if tres in _HELD else "NULL"
-        parts = _parts(tres, whole) if tres in _HELD else dict.fromkeys(ALLOCATED, "0")
-        found.append(f"nullif(CAST(sum({whole}) AS DECIMAL(38, 0)), 0) AS {tres}_allocated")
-        found += [
-            f"CAST(coalesce(sum({parts[category]}), 0) AS DECIMAL(38, 0)) AS {tres}_{category}"
-            for category in ALLOCATED
-        ]
+        parts = {name: f"coalesce({amount}, 0)" for name, amount in _parts(tres).items()}
+        # What is held and neither of the others; a sum less costs less than a condition on every row.
+        parts["underused"] = " - ".join(parts[name] for name in ("allocated", "used", "inactive", "unobserved"))
+        found.append(f"nullif(CAST({_parts(tres)['allocated']} AS DECIMAL(38, 0)), 0) AS {tres}_allocated")
+        found += [f"CAST({parts[category]} AS DECIMAL(38, 0)) AS {tres}_{category}" for category in ALLOCATED]
     return found
 
 
-def _parts(tres: str, whole: str) -> dict[str, str]:
+def _parts(tres: str) -> dict[str, str]:
     """Part a holding's time: without a figure it is unobserved, at exactly zero GPUs and CPUs were never used."""
-    never = f"{tres}_figure = 0" if tres != "memory" else "false"
-
-    def where(condition: str, amount: str) -> str:
-        return f"CASE WHEN {condition} THEN {amount} ELSE 0 END"
-
+    if tres not in _HELD:
+        return dict.fromkeys(("allocated", "used", "inactive", "unobserved"), "NULL")
+    whole = f"{_HELD[tres]} * length"
     # What is not tracked was not used either: DuckDB's least() passes over null.
     figured = f"{tres}_figure IS NOT NULL AND {_HELD[tres]} IS NOT NULL"
+    never = f"{figured} AND {tres}_figure = 0"
+    is_memory = tres == "memory"
     return {
-        "used": where(f"{figured} AND NOT {never}", f"{tres}_use"),
-        "inactive": where(f"{figured} AND {never}", whole),
-        "underused": where(f"{figured} AND NOT {never}", f"{whole} - {tres}_use"),
-        "unobserved": where(f"NOT ({figured})", whole),
+        "allocated": f"sum({whole})",
+        "used": f"sum({tres}_use) FILTER (WHERE {figured}{'' if is_memory else f' AND {tres}_figure <> 0'})",
+        "inactive": "NULL" if is_memory else f"sum({whole}) FILTER (WHERE {never})",
+        "unobserved": f"sum({whole}) FILTER (WHERE {tres}_figure IS NULL)",
     }
