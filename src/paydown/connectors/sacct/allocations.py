@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 MOST_NODES = 100_000
 """The longest list of nodes that is believed."""
 
+_PLAIN = re.compile(r"([A-Za-z][A-Za-z_.-]*)\[((?:[0-9]{1,9}(?:-[0-9]{1,9})?,)*[0-9]{1,9}(?:-[0-9]{1,9})?)\]")
+"""A prefix without digits, and one list of numbers."""
+
 _RANGE = re.compile(r"(\d+)-(\d+)")
 
 
@@ -45,13 +49,33 @@ def nodes_of(text: str) -> tuple[str, ...] | None:
     sizes = (int(last) - int(first) + 1 for first, last in _RANGE.findall(text))
     if any(size > MOST_NODES for size in sizes):
         return None
+    plain = _PLAIN.fullmatch(text)
+    if plain:
+        found = _numbered(plain[1], plain[2])
+        if found:
+            return found
     from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 
     try:
-        found = NodeSet(text, resolver=RESOLVER_NOGROUP)
+        nodes = NodeSet(text, resolver=RESOLVER_NOGROUP)
     except NodeSetException:
         return None
-    return tuple(str(node) for node in found) if 0 < len(found) <= MOST_NODES else None
+    return tuple(str(node) for node in nodes) if 0 < len(nodes) <= MOST_NODES else None
+
+
+def _numbered(prefix: str, ranges: str) -> tuple[str, ...]:
+    """Spell out the usual list, whose numbers are all of one width and rise; none where it is another."""
+    found: list[int] = []
+    digits = ranges.replace("-", ",").split(",")
+    edges = [int(number) for number in digits]
+    if len({len(number) for number in digits}) > 1 or any(one >= other for one, other in pairwise(edges)):
+        return ()
+    for part in ranges.split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+        if len(found) > MOST_NODES:
+            return ()
+    return tuple(f"{prefix}{number:0{len(digits[0])}}" for number in found)
 
 
 def allocation_rows(records: Records, origin: str, doubts: Doubts) -> tuple[pa.Table, list[Reject]]:

@@ -15,7 +15,7 @@ zero that the source cannot have measured is no figure: see `Zeros`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -183,6 +183,8 @@ def _gpu(records: Records, origin: str, length: Reals, zeros: Zeros) -> Iterator
     usable = np.isfinite(length) & (gpus > 0)
     if not usable.any() or not any(f"TRESUsageIn{kind}" in records.steps.column_names for kind in ("Tot", "Ave")):
         return
+    chosen = np.flatnonzero(gpus[records.parent] > 0)
+    records = replace(records, steps=records.steps.take(pa.array(chosen)), parent=records.parent[chosen])
     share = _step_share(records, gpus, zeros)
     mean = _weighted(records, share, length)
     most = np.minimum(_over_steps(records, share, np.fmax, np.nan), 1.0)
