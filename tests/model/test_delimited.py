@@ -130,3 +130,23 @@ def test_any_csv_keeps_its_lines(tmp_path_factory, lines, block):
 
 def test_the_block_is_large_enough_for_a_long_name():
     assert delimited.BLOCK > 2_000_000
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_line_longer_than_a_block_is_a_sentence_quoted_or_not(write, quoted):
+    with pytest.raises(InputError, match="too long"):
+        read(write(b"a,b\n" + b"1,2\n" * 900 + b"x" * 5_000 + b",1\n"), Dialect(quoted=quoted, block=1_000))
+
+
+def test_a_first_line_that_is_no_csv_is_a_sentence(write):
+    with pytest.raises(InputError, match="first line"):
+        read(write(b"\rs\n1\n"))
+
+
+@given(st.lists(st.sampled_from([b"1|2", b"", b"3", b"4|5|6", b"\xfc|1", b"\xfc", b"7|\xfc|8"]), max_size=60))
+def test_unquoted_text_is_the_same_in_any_blocks(tmp_path_factory, lines):
+    path = tmp_path_factory.mktemp("blocks") / "x.txt"
+    path.write_bytes(b"a|b\n" + b"\n".join(lines))
+    found = [read(path, Dialect("|", quoted=False, block=block)) for block in (1 << 20, 64, 16)]
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][1]) == sum(line.count(b"|") == 1 for line in lines)

@@ -133,7 +133,18 @@ def header_of(source: Source, dialect: Dialect) -> list[str]:
     """Split the first line into column names."""
     if not dialect.quoted:
         return [name.strip() for name in source.first.split(dialect.delimiter)]
-    return [name.strip() for name in next(csv.reader([source.first], delimiter=dialect.delimiter))]
+    cells = _quoted_cells(source.first, dialect.delimiter)
+    if cells is None:
+        raise InputError(f"{source.name}: the first line cannot be parted into names of columns: this is no such text.")
+    return [name.strip() for name in cells]
+
+
+def _quoted_cells(line: str, delimiter: str) -> list[str] | None:
+    """Part one line; None where it cannot be, such as one with a carriage return inside."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return None
 
 
 def read_delimited(
@@ -326,8 +337,8 @@ class _Cells:
         if _is_utf8(line):
             return line
         text, delimiter = (begun + line).decode("latin-1"), self.dialect.delimiter
-        cells = next(csv.reader([text], delimiter=delimiter), []) if self.dialect.quoted else text.split(delimiter)
-        return line if len(cells) == self.expected else line.decode(errors="replace").encode()
+        cells = _quoted_cells(text, delimiter) if self.dialect.quoted else text.split(delimiter)
+        return line if len(cells or ()) == self.expected else line.decode(errors="replace").encode()
 
 
 def _is_utf8(data: bytes) -> bool:
