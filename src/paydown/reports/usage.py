@@ -69,35 +69,34 @@ BY = (
 
 SQL = """WITH {held},
 attempts AS (
-    SELECT h.cluster, h.job_id, h.attempt, min(h.start_ms) AS first_ms, max(h.end_ms) AS last_ms,
-        min(coalesce(epoch_ms(j.start), h.start_ms)) AS start_ms, min(epoch_ms(j."end")) AS end_ms,
-        min(epoch_ms(j.start) - epoch_ms(j.submit)) AS wait_ms
-    FROM held h
-    LEFT JOIN jobs j ON j.cluster = h.cluster AND j.job_id = h.job_id AND j.attempt = h.attempt
-    GROUP BY h.cluster, h.job_id, h.attempt
+    SELECT cluster, job_id, attempt, min(held.start_ms) AS first_ms, max(held.end_ms) AS last_ms,
+        min(coalesce(job_start_ms, held.start_ms)) AS start_ms, min(job_end_ms) AS end_ms,
+        min(job_start_ms - job_submit_ms) AS wait_ms{holder}
+    FROM held GROUP BY cluster, job_id, attempt
 ),
 pieces AS (
-    SELECT h.cluster, h.job_id, h.attempt, c.cell, gpu_milli, cpu_milli,
+    SELECT h.cluster, h.job_id, h.attempt, c.cell, gpu_milli, cpu_milli{held_owner},
         least(h.end_ms, c.end_ms) - greatest(h.start_ms, c.start_ms) AS node_ms
     FROM held h JOIN cells c ON h.start_ms < c.end_ms AND h.end_ms > c.start_ms
     UNION ALL BY NAME
-    SELECT cluster, job_id, attempt, c.cell, least(last_ms, c.end_ms) - greatest(first_ms, c.start_ms) AS wall_ms
+    SELECT cluster, job_id, attempt, c.cell{owner}, least(last_ms, c.end_ms) - greatest(first_ms, c.start_ms) AS wall_ms
     FROM attempts a JOIN cells c ON a.first_ms < c.end_ms AND a.last_ms > c.start_ms
     UNION ALL BY NAME
-    SELECT cluster, job_id, attempt, c.cell, 1 AS started
+    SELECT cluster, job_id, attempt, c.cell{owner}, 1 AS started
     FROM attempts a JOIN cells c ON a.start_ms >= c.start_ms AND a.start_ms < c.until_ms
     UNION ALL BY NAME
-    SELECT cluster, job_id, attempt, c.cell, 1 AS ended, wait_ms
+    SELECT cluster, job_id, attempt, c.cell{owner}, 1 AS ended, wait_ms
     FROM attempts a JOIN cells c ON a.end_ms >= c.start_ms AND a.end_ms < c.until_ms
     UNION ALL BY NAME
-    SELECT e.cluster, e.job_id, l.attempt, e.cell, e.mj, e.power_ms, e.sample_ms
+    SELECT e.cluster, e.job_id, l.attempt, e.cell{owner}, e.mj, e.power_ms, e.sample_ms
     FROM energies e LEFT JOIN (
-        SELECT cluster, job_id, max(attempt) AS attempt FROM attempts GROUP BY cluster, job_id
+        SELECT cluster, job_id, max(attempt) AS attempt{latest} FROM attempts SEMI JOIN energies USING (cluster, job_id)
+        GROUP BY cluster, job_id
     ) l ON l.cluster = e.cluster AND l.job_id = e.job_id
 ),
 postings AS (
-    SELECT x.*, {owner}, c.utc_day AS day
-    FROM pieces x JOIN cells c ON c.cell = x.cell {jobs}
+    SELECT x.*, c.utc_day AS day
+    FROM pieces x JOIN cells c ON c.cell = x.cell
     {where}
 ){named}
 SELECT {keys}
@@ -118,12 +117,10 @@ FROM postings p JOIN cells c ON c.cell = p.cell {joins}
 ORDER BY {order}
 """
 
-OWNER = 'j."partition", j.account, j."user"'
-OF_JOB = "LEFT JOIN jobs j ON j.cluster = x.cluster AND j.job_id = x.job_id AND j.attempt = x.attempt"
-NOBODY = 'NULL AS "partition", NULL AS account, NULL AS "user"'
-"""Whose a piece is: looked up only where a cut or a filter asks."""
+OWNED = ("partition", "account", "user")
+"""Whose a piece is: carried along only where a cut or a filter asks."""
 
-HOLDER = Place("x.cluster", 'j."user"', "c.utc_day", "x.job_id")
+HOLDER = Place("x.cluster", 'x."user"', "c.utc_day", "x.job_id")
 """Where a piece has whose it is."""
 
 CPU = "CASE WHEN count(node_ms) = 0 THEN 0 ELSE CAST(sum(CAST(cpu_milli AS HUGEINT) * node_ms) AS DOUBLE) END"
@@ -200,14 +197,10 @@ def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, *, by_job: bool) 
     statement.tables["cells"] = cells_table(cells)
     statement.tables["energies"] = energy(scope, cells, by_job=by_job)
     named, joins = joined(scope, statement, [cut for cut in cuts if cut.join != "calendar"])
-    kept = [
-        condition(statement, name, values, "x" if name == "cluster" else "j", HOLDER)
-        for name, values in filters.items()
-    ]
+    kept = [condition(statement, name, values, "x", HOLDER) for name, values in filters.items()]
     text = SQL.format(
         held=held(scope, statement),
-        owner=OWNER if by_job else NOBODY,
-        jobs=OF_JOB if by_job else "",
+        **_owner(OWNED if by_job else ()),
         where=f"WHERE {' AND '.join(kept)}" if kept else "",
         named="".join(f",\n{text}" for text in named),
         joins=joins,
@@ -221,6 +214,16 @@ def _rows(scope: Scope, cuts: Sequence[Cut], filters: Filters, *, by_job: bool) 
         order=_order(cuts),
     )
     return scope.query(text, statement)
+
+
+def _owner(columns: Sequence[str]) -> dict[str, str]:
+    """Give what carries whose a piece is through the statement: from `held`, from attempts, of the latest attempt."""
+    return {
+        "holder": "".join(f", min(job_{name}) AS {quoted(name)}" for name in columns),
+        "held_owner": "".join(f", h.job_{name} AS {quoted(name)}" for name in columns),
+        "owner": "".join(f", {quoted(name)}" for name in columns),
+        "latest": "".join(f", arg_max_null({quoted(name)}, attempt) AS {quoted(name)}" for name in columns),
+    }
 
 
 def _order(cuts: Sequence[Cut]) -> str:
