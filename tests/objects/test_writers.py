@@ -80,10 +80,11 @@ def test_without_the_lease_the_catalog_still_lets_one_alone_commit(bucket, times
 
 
 def again_and_again(bucket, pair):
-    for time in range(5):
+    for time in range(20):
         together(open_store(f"{bucket}/{time}", create=True).path, pair, 8)
 
 
+@pytest.mark.slow  # two writers must meet within a moment: sought again and again until they do
 @pytest.mark.parametrize(
     ("protections", "heedless"),
     [
