@@ -33,7 +33,9 @@ paydown debt --by week --tres gpu --tres cpu --timezone Europe/Berlin
 Where nothing of what was held is observed, use and debt are null, and `debt_max_hours` is all that was held.
 Without an inventory (table nodes) what is not held is null, never zero, and a note says so. Cut or filtered by what
 only holders have (account, team, user, job ...), what is not held is null as well: nobody held it. Memory held and not
-used is shown as underused; it is no part of the headline, so `debt_hours` of memories is null.
+used is shown as underused; it is no part of the headline, so `debt_hours` of memories is null. Columns of equivalents
+divide by all the time of which anything is known: where samples reach beyond accounting they come out too low, while
+the hours do not.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ paydown now --show devices --format csv
 
 Of a moment that is long past, the reason for which a job waited is what was last known of it. How long a device had no
 process is looked for a day back at most. Devices are known where the allocation names them, or where samples of the
-job do. Cut or filtered by what only holders have (account, user ...), capacity is null.
+job do. Cut or filtered by what only holders have (account, user ...), capacity is null. In the five minutes in which
+accounting begins or ends, figures are means over all the time of which anything is known, so capacity too is too low.
 """
 
 from __future__ import annotations
