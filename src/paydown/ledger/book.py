@@ -13,6 +13,7 @@ from paydown.ledger.frame import Frame
 from paydown.ledger.intervals import Ints, empty, starts_of_groups
 from paydown.ledger.inventory import Inventory
 from paydown.ledger.jobs import OUTCOMES, Allocations, Attempts, coded_column
+from paydown.ledger.rollups import Lines
 from paydown.model.entries import BASES, CATEGORIES, DAILY, DETAILS, ENTRIES, UNSEEN
 from paydown.model.facts import USAGE_SIGNALS
 from paydown.model.schema import Table
@@ -78,9 +79,12 @@ class Rows:
     kind: Ints
     amount: Ints
 
-    def by_day(self) -> Rows:
-        """Sum over the day's buckets."""
-        first = starts_of_groups(self.who, self.node, self.kind)
+    def groups(self) -> Ints:
+        """Give where each begins of which the day's sums have a row."""
+        return starts_of_groups(self.who, self.node, self.kind)
+
+    def by_day(self, first: Ints) -> Rows:
+        """Sum over the day's buckets, by groups."""
         amount = np.add.reduceat(self.amount, first) if len(first) else self.amount
         return Rows(self.who[first], self.node[first], np.zeros(len(first), np.int64), self.kind[first], amount)
 
@@ -203,13 +207,16 @@ def with_details(rows: Rows, holders: Holders) -> Rows:
     return replace(rows, kind=kind)
 
 
-def ledger_tables(frame: Frame, inv: Inventory, holders: Holders, book: Book) -> tuple[pa.Table, pa.Table]:
-    """Give a day's entries and their sums over its buckets, in the tables' order.
+def ledger_tables(frame: Frame, inv: Inventory, holders: Holders, book: Book) -> tuple[pa.Table, pa.Table, Lines]:
+    """Give a day's entries and their sums over its buckets, in the tables' order, and both as roll-ups read them.
 
     Texts are dictionary arrays: little to hold, quick to hand on and to write.
     """
     rows = with_details(book.summed(), holders)
-    return _table(frame, inv, holders, rows, ENTRIES), _table(frame, inv, holders, rows.by_day(), DAILY)
+    first = rows.groups()
+    daily = _table(frame, inv, holders, rows.by_day(first), DAILY)
+    lines = Lines(frame.day, daily, np.diff(first, append=len(rows.who)), rows.bucket, rows.amount)
+    return _table(frame, inv, holders, rows, ENTRIES), daily, lines
 
 
 def _table(frame: Frame, inv: Inventory, holders: Holders, rows: Rows, schema: Table) -> pa.Table:

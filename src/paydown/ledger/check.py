@@ -49,12 +49,25 @@ def _names(names: tuple[str, ...]) -> str:
 
 
 _KEY = 'cluster, day, node, partition, tres, category, detail, job_id, attempt, "user", account, basis, signal'
+_HOUR = "cluster, day, hour, partition, tres, category, detail, account"
+_TOTAL = 'cluster, day, partition, tres, category, detail, "user", account, basis, signal'
 
 # Each gives cluster, day, found, expected and what names the cell; only where the two differ.
 _SQL = {
     ("daily", "the daily roll-up is the sum of its entries"): f"""
         SELECT {_KEY}, sum(d) AS found, sum(e) AS expected FROM (
             SELECT {_KEY}, amount AS d, 0 AS e FROM daily UNION ALL SELECT {_KEY}, 0, amount FROM entries)
+        GROUP BY ALL HAVING sum(d) <> sum(e)""",
+    ("hourly", "the hourly roll-up is the sum of its entries"): f"""
+        SELECT {_HOUR}, sum(d) AS found, sum(e) AS expected FROM (
+            SELECT {_HOUR}, amount AS d, 0 AS e FROM hourly UNION ALL
+            SELECT cluster, day, date_trunc('hour', bucket) AS hour, {_HOUR.split(", ", 3)[3]}, 0, amount FROM entries)
+        SEMI JOIN (SELECT DISTINCT cluster, day FROM hourly) USING (cluster, day)
+        GROUP BY ALL HAVING sum(d) <> sum(e)""",
+    ("day_totals", "the totals of a day are the sums of its daily roll-up"): f"""
+        SELECT {_TOTAL}, sum(d) AS found, sum(e) AS expected FROM (
+            SELECT {_TOTAL}, amount AS d, 0 AS e FROM day_totals UNION ALL SELECT {_TOTAL}, 0, amount FROM daily)
+        SEMI JOIN (SELECT DISTINCT cluster, day FROM day_totals) USING (cluster, day)
         GROUP BY ALL HAVING sum(d) <> sum(e)""",
     ("runs", "inactive that was sampled is the sum of its runs"): """
         SELECT cluster, day, node, tres, job_id, attempt, basis, signal, sum(r) AS found, sum(e) AS expected FROM (

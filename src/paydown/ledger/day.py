@@ -43,6 +43,7 @@ from paydown.ledger.pooled import (
     pool_amounts,
     pooled_by_bucket,
 )
+from paydown.ledger.rollups import rollups
 from paydown.ledger.samples import Coverage, gpu_coverage, gpu_samples, host_coverage, host_samples
 from paydown.ledger.tables import pools_table, runs_table, summaries_table
 from paydown.ledger.uses import (
@@ -93,6 +94,8 @@ class DayTables:
     """Which samples there are: counted in the store, not from the facts that the ledger reads."""
     energy: pa.Table = field(default_factory=ENERGY.arrow.empty_table)
     """The energy of the day's samples: likewise."""
+    rollups: dict[str, pa.Table] = field(default_factory=dict)
+    """What reports sum (`paydown.ledger.rollups`), by table, of these entries."""
 
 
 def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTables:
@@ -120,13 +123,16 @@ def post_day(frame: Frame, facts: Mapping[str, pa.Table], known: Known) -> DayTa
     _post_runs(world)
     runs = runs_table(frame, world.inv, world.allocs, world.runs)
     summaries = summaries_table(frame, world.inv, world.allocs, world.summaries)
+    entries, daily, lines = ledger_tables(frame, world.inv, world.holders, world.book)
+    others = _of_others(runs, world, world.runs)
     return DayTables(
-        *ledger_tables(frame, world.inv, world.holders, world.book),
-        runs, _of_others(runs, world, world.runs),
+        entries, daily,
+        runs, others,
         summaries, _of_others(summaries, world, world.summaries), pools,
         doubts_table(frame, world.inv, world.doubts, world.codes),
         demand_table(frame, world.inv, world.jobs, world.allocs, holdings, hidden, world.waits, world.real),
         world.histograms.table(), frozenset(world.assumed), _inside(world),
+        rollups=rollups(lines, others),
     )  # fmt: skip
 
 

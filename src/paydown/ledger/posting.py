@@ -21,6 +21,7 @@ from paydown.ledger.frame import Horizons
 from paydown.ledger.load import labelled_samples
 from paydown.ledger.pure import sampled_of
 from paydown.ledger.resolve import Key, resolve, unnamed
+from paydown.ledger.rollups import SUMS, Lines, rollups, with_more
 from paydown.ledger.settings import LedgerSettings
 from paydown.ledger.workers import Worked, stretches_of, work_out, work_out_away
 from paydown.ledger.world import Known, Sampled
@@ -316,6 +317,9 @@ class ClusterPosting:
         fresh = {name: getattr(tables, name) for name in names}
         fresh["entries"] = pa.concat_tables([tables.entries.cast(rest.schema), rest])
         fresh["daily"] = pa.concat_tables([tables.daily.cast(DAILY.arrow), daily_table(rest)])
+        more = rollups(Lines.of(day, rest))
+        fresh |= {name: with_more(name, rows, more[name]) for name, rows in tables.rollups.items() if name in SUMS}
+        fresh |= {name: rows for name, rows in tables.rollups.items() if name not in SUMS}
         self._replace(day, fresh, worked.files, total)
         posted = self._posted_row(day)
         if not self._stands("posted", day, posted, None):
@@ -327,7 +331,8 @@ class ClusterPosting:
         entries, runs = (self.base.rows(name, clusters=[self.cluster], window=window) for name in ("entries", "runs"))
         phases = self._phases(runs, edges, fresh_days)
         entries = refreshed(entries, runs, phases, self._jobs_of(entries, runs))
-        self._replace(day, {"entries": entries, "daily": daily_table(entries)}, {}, total)
+        sums = {"daily": daily_table(entries)} | rollups(Lines.of(day, entries))
+        self._replace(day, {"entries": entries} | sums, {}, total)
 
     def _phases(self, runs: pa.Table, edges: pa.Table, fresh_days: set[int]) -> pa.Table:
         """Merge what the fresh days (`edges`) and the posted others say of the allocations of runs."""

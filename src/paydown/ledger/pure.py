@@ -14,6 +14,7 @@ from paydown.ledger.day import DayTables, post_day
 from paydown.ledger.details import inactive_entries, merged
 from paydown.ledger.frame import Frame, Horizons, halo_for
 from paydown.ledger.resolve import resolve
+from paydown.ledger.rollups import NAMES, Lines, rollups
 from paydown.ledger.settings import LedgerSettings
 from paydown.ledger.world import Known, Sampled
 from paydown.model.entries import DERIVED
@@ -38,7 +39,7 @@ def ledger(
         days: The UTC days (0 is 1970-01-01) to give; default: all that any fact touches.
 
     Returns:
-        The derived tables entries, daily, runs, summaries, pools, doubts, demand and histograms.
+        The derived tables entries, daily, runs, summaries, pools, doubts, demand, histograms and roll-ups.
     """
     settings = settings or LedgerSettings()
     complete = {name: facts.get(name, FACTS[name].arrow.empty_table()) for name in READ}
@@ -90,7 +91,8 @@ def _stacked(found: dict[int, DayTables], entries: dict[int, pa.Table]) -> dict[
     }
     tables["entries"] = pa.concat_tables([DERIVED["entries"].arrow.empty_table(), *entries.values()])
     tables["daily"] = daily_table(tables["entries"])
-    return tables
+    sums = [rollups(Lines.of(day, rows)) for day, rows in entries.items()]
+    return tables | {name: pa.concat_tables([_none(name), *(each[name] for each in sums)]) for name in NAMES}
 
 
 def sampled_of(summaries: pa.Table) -> Sampled:

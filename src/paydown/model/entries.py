@@ -60,6 +60,9 @@ _ENTRY = (
     _amount("amount", "How much."),
 )
 
+_HOURLY = ("partition", "tres", "category", "detail", "account", "amount")
+"""What an hour of the ledger is told apart by, and its amount."""
+
 ENTRIES = Table(
     "entries", "derived", "The ledger in five-minute buckets.",
     (_CLUSTER, _DAY, _NODE, Column("bucket", "instant", "The start of the five-minute bucket.", "UTC"), *_ENTRY),
@@ -220,6 +223,56 @@ ENERGY = Table(
     ("cluster", "day", "job_id"), partition=("cluster", "day"), sort=("job_id",),
 )
 
+HOURLY = Table(
+    "hourly", "derived", "`entries` summed over hours, nodes and jobs: for curves, and for windows that cut a day.",
+    (
+        _CLUSTER, _DAY, Column("hour", "instant", "The start of the hour.", "UTC"),
+        *(column for column in _ENTRY if column.name in _HOURLY),
+    ),
+    ("cluster", "day", "hour", *_HOURLY[:-1]),
+    partition=("cluster", "day"), sort=("tres", "category", "hour", "partition", "account"),
+)
+
+TOTALS = Table(
+    "day_totals", "derived", "`daily` summed over nodes and jobs.",
+    (_CLUSTER, _DAY, *(column for column in _ENTRY if column.name not in {"job_id", "attempt"})),
+    ("cluster", "day", *(c.name for c in _ENTRY[:-1] if c.name not in {"job_id", "attempt"})),
+    partition=("cluster", "day"), sort=("tres", "category", "partition", "account", "user"),
+)
+
+FREE_TRES = ("cpu", "gpu")
+"""The TRES of which is posted what was free: what jobs wait for (docs/spec/ledger.md, section 1.8)."""
+
+FREE_BUCKETS = tuple(f"minute_{minute:02}" for minute in range(0, 60, 5))
+"""The columns of the five-minute buckets of an hour, in order."""
+
+FREE = Table(
+    "free_capacity", "derived", "What was free, idle or blocked, of a node's CPUs and GPUs: an hour in a row.",
+    (
+        _CLUSTER, _DAY, _NODE,
+        _text("partition", "The node's whole `partitions` text.", null=True),
+        _text("tres", "The countable resource.", choices=FREE_TRES),
+        Column("hour", "instant", "The start of the hour.", "UTC"),
+        *(
+            _amount(name, f"What was free in the five minutes that begin {int(name[-2:])} minutes after it.")
+            for name in FREE_BUCKETS
+        ),
+    ),
+    ("cluster", "day", "node", "partition", "tres", "hour"),
+    partition=("cluster", "day"), sort=("tres", "node", "partition", "hour"),
+)
+
+GAPS = Table(
+    "gaps", "derived", "Stretches of five-minute buckets of a day in which all that was held is unobserved.",
+    (
+        _CLUSTER, _DAY, _NODE, _TRES,
+        Column("start", "instant", "From when, on the five-minute grid.", "UTC"),
+        Column("end", "instant", "Until when, at most the day's end.", "UTC"),
+        _amount("amount", "How much was held meanwhile."),
+    ),
+    ("cluster", "day", "node", "tres", "start"), partition=("cluster", "day"), sort=("node", "tres", "start"),
+)
+
 POSTED = Table(
     "posted", "derived", "Which days are posted, and how.",
     (
@@ -257,7 +310,8 @@ REJECTS = Table(
 )
 
 DERIVED = Registry.of(
-    ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, HISTOGRAMS, CARRIED, ENERGY, POSTED
+    ENTRIES, DAILY, RUNS, SUMMARIES, POOLS, DOUBTS, DEMAND, HISTOGRAMS, CARRIED, ENERGY, HOURLY, TOTALS, FREE, GAPS,
+    POSTED,
 ).tables  # fmt: skip
 """Tables that posting makes from the facts."""
 
