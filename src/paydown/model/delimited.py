@@ -168,7 +168,7 @@ def read_delimited(
     shape = _Shape(columns, dialect, wanted or columns, counter)
     with readable(source.name):
         for rows in _streamed(rest, shape) if dialect.quoted else _by_blocks(rest, shape):
-            yield counter.numbered(rows)
+            yield counter.numbered(rows, _line_ends(rows) if dialect.quoted else np.zeros(len(rows), np.int64))
         counter.flush()
 
 
@@ -259,14 +259,14 @@ class _Lines:
         self.waiting.append((self.read + row.number, row.actual_columns, row.expected_columns, row.text))
         return "skip"
 
-    def numbered(self, rows: pa.Table) -> pa.Table:
-        """Give the rows their line numbers, and leave blank lines out."""
+    def numbered(self, rows: pa.Table, ends: NDArray[np.int64]) -> pa.Table:
+        """Give the rows, of which each holds so many line ends, their line numbers, and leave blank lines out."""
         if not len(rows):
             return rows.append_column(LINE, pa.array([], pa.int64()))
         gaps = np.array([number for number, *_ in self.waiting], np.int64)
         at = np.arange(self.row, self.row + len(rows), dtype=np.int64)
         at += np.searchsorted(gaps - np.arange(len(gaps)), at, side="right")
-        starts = self._starts(at, gaps, _line_ends(rows))
+        starts = self._starts(at, gaps, ends)
         lines = starts[at - self.row]
         taken = int(np.searchsorted(gaps, at[-1]))
         self._tell(taken, starts)

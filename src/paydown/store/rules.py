@@ -75,7 +75,9 @@ def _verdicts(table: Table, rows: pa.Table, by_key: Ints, first: Flags) -> NDArr
     closing = np.repeat(closing, np.diff(np.append(starts, len(at))))
     after = at > closing
     standing = np.where(after, closing, np.where(first, at, at - 1))
-    equal = same(rows, by_key, by_key[standing], table.names)
+    asked = np.flatnonzero(~first)
+    equal = np.ones(len(at), np.bool_)
+    equal[asked] = same(rows, by_key[asked], by_key[standing[asked]], table.names)
     verdict = np.where(equal, UNCHANGED, REPLACED)
     verdict = np.where(after & ~equal, np.where(closed, CONFLICT, UNCHANGED), verdict)
     return np.where(first, INSERTED, verdict).astype(np.int8)

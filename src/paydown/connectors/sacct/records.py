@@ -131,10 +131,11 @@ def read_records(
     sieve.out_at(job_at, booleans(pc.less(ms["End"], ms["Start"])), "end-before-start", "End lies before Start")
     kept, attempt = _attempts(jobs, code[job_at], ms, ~sieve.bad[job_at])
     steps, parent = _parents(code, is_step & ~sieve.bad, job_at, job_at[kept], sieve)
+    every = len(kept) == len(jobs)
     take = pa.array(kept)
     step_columns = [name for name in piece.column_names if name in STEP_FIELDS or name in SHARED_FIELDS]
     records = Records(
-        rows=jobs.take(take),
+        rows=jobs if every else jobs.take(take),
         cluster=clusters.take(pa.array(job_at[kept])),
         job=base.take(pa.array(job_at[kept])),
         attempt=attempt,

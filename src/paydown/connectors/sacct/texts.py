@@ -22,8 +22,11 @@ _UNITS = pa.array([b"", b"K", b"M", b"G", b"T", b"P", b"E"])
 _FACTORS = np.array([1024.0**power for power in range(7)])
 _LETTERS = "KMGTPE"
 _AMOUNT = r"^[0-9]+(\.[0-9]+)?[KMGTPE]?$"
-_DIGITS, _COLONS = [0, 1, 3, 4, 6, 7], [2, 5]
-_WEIGHTS_MS = np.array([36_000_000, 3_600_000, 0, 600_000, 60_000, 0, 10_000, 1_000])
+_USUAL = (
+    ("00:00:00", np.array([36_000_000, 3_600_000, 0, 600_000, 60_000, 0, 10_000, 1_000])),
+    ("00:00.000", np.array([600_000, 60_000, 0, 10_000, 1_000, 0, 100, 10, 1])),
+)
+"""The usual forms of a duration, told by their lengths, and what each digit weighs in ms."""
 _TIME = r"^(?:(?P<d>[0-9]+)-)?(?:(?P<h>[0-9]+):)?(?P<m>[0-9]+):(?P<s>[0-9]+(?:\.[0-9]+)?)$"
 
 
@@ -94,13 +97,16 @@ def durations_ms(values: pa.Array) -> Reals:
         return found
     _, ends, data = values.buffers()
     offsets = np.frombuffer(ends, np.int32)[values.offset : values.offset + len(values) + 1].astype(np.int64)
-    usual = np.flatnonzero(np.diff(offsets) == len("00:00:00"))
-    cells = np.frombuffer(data, np.uint8)[offsets[usual, None] + np.arange(len("00:00:00"))]
-    digits = cells.astype(np.int64) - ord("0")
-    plain = (cells[:, _COLONS] == ord(":")).all(1) & ((digits >= 0) & (digits <= 9))[:, _DIGITS].all(1)  # noqa: PLR2004 -- a digit
-    found[usual[plain]] = digits[plain] @ _WEIGHTS_MS
-    rest = np.ones(len(values), np.bool_)
-    rest[usual[plain]] = False
+    lengths = np.diff(offsets)
+    rest = lengths > 0
+    for form, weights in _USUAL:
+        usual = np.flatnonzero(lengths == len(form))
+        cells = np.frombuffer(data, np.uint8)[offsets[usual, None] + np.arange(len(form))]
+        shape = np.frombuffer(form.encode(), np.uint8)
+        digits = cells - shape  # a mark that is another one, or a digit that is none, wraps around or comes out large
+        plain = (digits <= np.where(shape == ord("0"), 9, 0)).all(1)
+        found[usual[plain]] = digits[plain] @ weights
+        rest[usual[plain]] = False
     if rest.any():
         found[rest] = _other_durations_ms(values.filter(pa.array(rest)))
     return found

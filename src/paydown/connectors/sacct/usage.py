@@ -75,11 +75,14 @@ class Zeros:
 
     def settle(self, origin: str) -> Iterator[Batch | Reject]:
         """Give the zeros that are proven by now, and count the others."""
+        proven: dict[str, list[pa.Table]] = {}
         for what, batch in self.waiting:
             if what in self.shown:
-                yield batch
+                proven.setdefault(batch.origin, []).append(batch.rows)
             else:
                 self.doubt(what[0], what[2], len(batch.rows))
+        for each, rows in proven.items():
+            yield Batch("job_usage", pa.concat_tables(rows, promote_options="default"), each)
         for (cluster, signal), count in sorted(self.unproven.items()):
             detail = f"zero in {signal} that this source cannot have measured"
             yield Reject("job_usage", origin, None, "unproven-zero", detail, "", count, cluster)

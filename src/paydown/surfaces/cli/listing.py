@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -28,7 +29,8 @@ class Listed:
     """The module that holds it; empty for a plug-in of another distribution."""
 
 
-def listed(folders: tuple[str, ...], attribute: str, group: str = "") -> dict[str, Listed]:
+@cache
+def listed(folders: tuple[str, ...], attribute: str, group: str = "") -> Mapping[str, Listed]:
     """List the modules in folders of the package that set `attribute`, and the entry points of a group, by name."""
     own = (found for folder in folders for found in _modules(folder, attribute))
     foreign = _points(group) if group else ()
