@@ -15,6 +15,7 @@ from paydown.model.units import TRES
 from paydown.reports.parts.cuts import Cut
 from paydown.reports.parts.joins import fine, joined, selected
 from paydown.reports.parts.postings import Filters, postings
+from paydown.reports.parts.rolled import rolled
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement, quoted
 
@@ -86,7 +87,7 @@ _POSTED = ("tres", "category", "detail")
 
 def summed(scope: Scope, statement: Statement, cuts: Sequence[Cut], filters: Filters) -> str:
     """Give the WITH clause of `cells`: a scope's postings summed by some cuts, TRES, category and detail."""
-    source = postings(statement, scope.window, filters, fine=fine(scope, cuts))
+    source = postings(statement, scope.window, filters, fine=fine(scope, cuts), rolled=rolled(scope, filters, cuts))
     named, joins = joined(scope, statement, cuts)
     columns = ", ".join([*selected(cut for cut in cuts if cut.name not in _POSTED), *(f"p.{name}" for name in _POSTED)])
     total = f"SELECT {columns}, {exactly('sum(p.amount)')} AS amount FROM postings p {joins} GROUP BY ALL"

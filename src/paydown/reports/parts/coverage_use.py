@@ -9,6 +9,7 @@ from paydown.reports.parts.answers import table
 from paydown.reports.parts.balance import hours
 from paydown.reports.parts.dark import dark_buckets
 from paydown.reports.parts.postings import Filters, postings
+from paydown.reports.parts.rolled import days_table, inside, rolled_days
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
 
@@ -49,17 +50,27 @@ def use(scope: Scope, filters: Filters) -> Answer:
     return table("coverage.use", scope, columns, scope.query(text, statement, scope.window))
 
 
-BUCKETS = """buckets AS (
-    SELECT cluster, node, tres, bucket_ms, sum(amount) AS amount FROM (
-{postings}
-    ) GROUP BY ALL HAVING bool_and(category = 'unobserved')
-), """
+PIECES = """SELECT cluster, node, tres, bucket_ms AS start_ms, bucket_ms + {bucket} AS end_ms, amount FROM dark"""
+"""Buckets of the days that must be looked at entry by entry."""
 
-GAPS = """WITH {buckets}marked AS (
-    SELECT *, bucket_ms - {bucket} * row_number() OVER (PARTITION BY cluster, node, tres ORDER BY bucket_ms) AS stretch
-    FROM buckets
+POSTED = """
+    UNION ALL
+    SELECT cluster, node, tres, epoch_ms(start), epoch_ms("end"), amount
+    FROM gaps SEMI JOIN posted_days USING (cluster, day){where}"""
+"""What was found when days were posted."""
+
+FILTERED = """
+SELECT cluster, node, tres, bucket_ms AS start_ms, bucket_ms + {bucket} AS end_ms, sum(amount) AS amount FROM (
+{postings}
+    ) GROUP BY ALL HAVING bool_and(category = 'unobserved')"""
+
+GAPS = """WITH pieces AS (
+    {pieces}
+), marked AS (
+    SELECT *, end_ms - sum(end_ms - start_ms) OVER (PARTITION BY cluster, node, tres ORDER BY start_ms) AS stretch
+    FROM pieces
 ), stretches AS (
-    SELECT cluster, node, tres, min(bucket_ms) AS start_ms, max(bucket_ms) + {bucket} AS end_ms, sum(amount) AS amount
+    SELECT cluster, node, tres, min(start_ms) AS start_ms, max(end_ms) AS end_ms, sum(amount) AS amount
     FROM marked GROUP BY cluster, node, tres, stretch
 )
 SELECT cluster, node, tres, start_ms AS start, end_ms AS "end", (end_ms - start_ms) / {hour} AS length_hours,
@@ -68,21 +79,25 @@ FROM stretches ORDER BY length_hours DESC, hours DESC, cluster, node, tres, star
 """
 
 
+def _pieces(scope: Scope, filters: Filters, statement: Statement) -> str:
+    """Give the SQL of the parts of gaps: of whole days as they are posted, the others bucket by bucket."""
+    if not set(filters) <= {"cluster", "node"}:
+        held = postings(statement, scope.window, {**filters, "category": ALLOCATED}, fine=True)
+        return FILTERED.format(postings=held, bucket=BUCKET_MS)
+    nodes = [str(node) for node in filters.get("node", ())]
+    days = inside(rolled_days(scope, scope.window), scope.window)
+    statement.tables["dark"] = dark_buckets(scope, nodes, days)
+    found = PIECES.format(bucket=BUCKET_MS)
+    if not days:
+        return found
+    statement.tables["posted_days"] = days_table(days)
+    return found + POSTED.format(where=f" WHERE {statement.one_of('node', nodes)}" if nodes else "")
+
+
 def gaps(scope: Scope, filters: Filters) -> Answer:
     """List the stretches in which nothing that was held of a TRES of a node is observed, the longest first."""
     statement = Statement()
-    buckets = ""
-    if set(filters) <= {"cluster", "node"}:
-        statement.tables["buckets"] = dark_buckets(scope, [str(node) for node in filters.get("node", ())])
-    else:
-        held = postings(statement, scope.window, {**filters, "category": ALLOCATED}, fine=True)
-        buckets = BUCKETS.format(postings=held)
-    text = GAPS.format(
-        buckets=buckets,
-        bucket=BUCKET_MS,
-        hour=float(MS_PER_HOUR),
-        hours=hours("amount"),
-    )
+    text = GAPS.format(pieces=_pieces(scope, filters, statement), hour=float(MS_PER_HOUR), hours=hours("amount"))
     columns = (
         *_NODE,
         _TRES,

@@ -29,6 +29,8 @@ class Cut:
     """Whether only what is held has it: capacity that nobody holds is then left out, or stands under null."""
     unit: Literal["", "day", "week", "month", "bucket"] = ""
     """Of a cut by time: the length of a cell."""
+    hours: bool = False
+    """Of a cut by buckets: whether these are whole hours."""
 
     @property
     def column(self) -> OutColumn:

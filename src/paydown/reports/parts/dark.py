@@ -6,7 +6,6 @@ The same as SQL would give, at a fraction of the cost: a day's entries are decod
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,8 @@ import numpy as np
 from paydown.ledger.columns import counts, instants, texts
 from paydown.model.entries import ALLOCATED
 from paydown.model.units import BUCKET_MS, MS_PER_DAY
-from paydown.model.window import EPOCH_DAY, Window
+from paydown.model.window import Window
+from paydown.reports.parts.rolled import Day, days_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,21 +25,23 @@ _BUCKETS = MS_PER_DAY // BUCKET_MS
 _COLUMNS = ["node", "tres", "category", "bucket", "amount"]
 
 
-def dark_buckets(scope: Scope, nodes: Collection[str] = ()) -> pa.Table:
-    """Give (cluster, node, tres, bucket_ms, amount) of a window's buckets, of all holders; `nodes` chooses some."""
+def dark_buckets(scope: Scope, nodes: Collection[str] = (), but: Collection[Day] = ()) -> pa.Table:
+    """Give (cluster, node, tres, bucket_ms, amount) of a window's buckets, of all holders; `nodes` chooses some.
+
+    The days of `but` are left out.
+    """
     import pyarrow as pa
 
-    files = scope.snapshot.data_files("entries", clusters=list(scope.clusters), window=scope.window)
-    parts = [_of_day(scope, *place, nodes) for place in sorted({(file.part[0], file.part[1]) for file in files})]
+    days = days_of(scope, "entries", scope.window).difference(but)
+    parts = [_of_day(scope, *place, nodes) for place in sorted(days)]
     texts_, whole = pa.string(), pa.int64()
     kinds = {"cluster": texts_, "node": texts_, "tres": texts_, "bucket_ms": whole, "amount": whole}
     return pa.concat_tables([pa.schema(kinds.items()).empty_table(), *parts])
 
 
-def _of_day(scope: Scope, cluster: str, named: str, nodes: Collection[str]) -> pa.Table:
+def _of_day(scope: Scope, cluster: str, day: int, nodes: Collection[str]) -> pa.Table:
     import pyarrow as pa
 
-    day = (date.fromisoformat(named) - EPOCH_DAY).days
     window = Window(day * MS_PER_DAY, (day + 1) * MS_PER_DAY)
     rows = scope.snapshot.rows("entries", columns=_COLUMNS, clusters=[cluster], window=window, dictionaries=True)
     node, node_names = texts(rows, "node")

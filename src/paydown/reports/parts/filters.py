@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from paydown.reports.parts.members import UNITS, members
 from paydown.reports.parts.postings import Filters, postings
+from paydown.reports.parts.rolled import rolled
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
 
@@ -50,6 +51,7 @@ def headline_tres(scope: Scope, filters: Filters, asked: Sequence[TresName]) -> 
     if asked:
         return tuple(dict.fromkeys(asked))
     statement = Statement()
-    found = postings(statement, scope.window, {**filters, "tres": ("gpu",)})
+    of_gpus = {**filters, "tres": ("gpu",)}
+    found = postings(statement, scope.window, of_gpus, rolled=rolled(scope, of_gpus))
     some = scope.query(f"SELECT 1 FROM (\n{found}\n) LIMIT 1", statement, scope.window)
     return ("gpu",) if some.num_rows else ("cpu",)

@@ -8,15 +8,18 @@ bucket. Figures are means over the five minutes: what is free for a moment is no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from paydown.model.units import BUCKET_MS, MS_PER_DAY
+from paydown.ledger.columns import NONE, texts
+from paydown.model.entries import FREE_BUCKETS
+from paydown.model.units import BUCKET_MS, MS_PER_DAY, MS_PER_HOUR
 from paydown.model.window import Window, date_of
 from paydown.reports.parts.places import Place, Places, places
+from paydown.reports.parts.rolled import all_rolled
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.stated import stated
 from paydown.reports.parts.statement import Statement
@@ -30,6 +33,11 @@ Ints = npt.NDArray[np.int64]
 
 _MOST_CELLS = 4_000_000
 """How many (node, bucket) are looked at in one go."""
+
+POSTED = """
+SELECT tres, node, "partition", epoch_ms(hour) AS hour_ms, {buckets} FROM free_capacity
+WHERE cluster = {cluster} AND {among} AND day >= {first} AND day < {last}
+"""
 
 ENTRIES = """
 SELECT tres = {tres} AS first, node, "partition", epoch_ms(bucket) AS bucket_ms, amount FROM entries
@@ -136,17 +144,55 @@ def _amounts(
     scope: Scope, cluster: str, offered: Mapping[str, Places], part: Window
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Give the mean milli free of each TRES at each place and bucket."""
-    from paydown.ledger.columns import texts
+    own = replace(scope, clusters=(cluster,))
+    posted = all_rolled(own, part, "entries")
+    return (_posted if posted else _summed)(own, cluster, offered, part)
 
+
+def _asked(cluster: str, offered: Mapping[str, Places], part: Window, sql: str, **more: str) -> tuple[str, Statement]:
     statement = Statement()
-    text = ENTRIES.format(
+    text = sql.format(
         cluster=statement.bind(cluster),
         tres=statement.bind(next(iter(offered))),
         among=statement.one_of("tres", offered),
         first=statement.bind(date_of(part.days.start)),
         last=statement.bind(date_of(part.days.stop)),
+        **more,
     )
-    rows: pa.Table = scope.query(text, statement, part)
+    return text, statement
+
+
+def _posted(
+    scope: Scope, cluster: str, offered: Mapping[str, Places], part: Window
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Take what was free as it is posted, an hour in a row."""
+    buckets = ", ".join(FREE_BUCKETS)
+    rows: pa.Table = scope.query(*_asked(cluster, offered, part, POSTED, buckets=buckets), part)
+    tres, every = texts(rows, "tres")
+    node, nodes = texts(rows, "node")
+    label, labels = texts(rows, "partition")
+    hour = (rows.column("hour_ms").to_numpy() - part.days.start * MS_PER_DAY) // MS_PER_HOUR
+    hours = len(part.days) * MS_PER_DAY // MS_PER_HOUR
+    first = (part.start_ms - part.days.start * MS_PER_DAY) // BUCKET_MS
+    found = {}
+    for name, there in offered.items():
+        mine = tres == (every.index(name) if name in every else NONE - 1)
+        place = np.where(mine, there.codes(nodes, labels)[node, label], NONE)
+        known = np.flatnonzero(place >= 0)
+        amounts = np.zeros((len(there.names) * hours, len(FREE_BUCKETS)), dtype=np.float32)
+        at = place[known] * hours + hour[known]
+        for bucket, column in enumerate(FREE_BUCKETS):
+            amounts[at, bucket] = rows.column(column).to_numpy()[known] / BUCKET_MS
+        whole = amounts.reshape(len(there.names), hours * len(FREE_BUCKETS))
+        found[name] = whole[:, first : first + part.length_ms // BUCKET_MS]
+    return found
+
+
+def _summed(
+    scope: Scope, cluster: str, offered: Mapping[str, Places], part: Window
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Sum what was free from the entries."""
+    rows: pa.Table = scope.query(*_asked(cluster, offered, part, ENTRIES), part)
     node, nodes = texts(rows, "node")
     label, labels = texts(rows, "partition")
     first = rows.column("first").to_numpy()

@@ -13,6 +13,7 @@ from paydown.model.units import TRES
 from paydown.model.window import date_of
 from paydown.reports.parts.members import UNITS
 from paydown.reports.parts.postings import Filters, postings
+from paydown.reports.parts.rolled import rolled
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
 
@@ -122,12 +123,15 @@ def _totals(
     scope: Scope, filters: Filters, cells: pa.Table | None, unposted: Unposted | None = None
 ) -> dict[str, Totals]:
     statement = Statement(tables={} if cells is None else {"cells": cells})
-    given = "" if cells is not None else f"WITH cells AS (\n{postings(statement, scope.window, filters)}\n)"
+    given = ""
+    if cells is None:
+        source = postings(statement, scope.window, filters, rolled=rolled(scope, filters))
+        given = f"WITH cells AS (\n{source}\n)"
     if unposted:
         statement.tables["worked_out"] = unposted.totals
         given = f"{given[:-1]}    UNION ALL BY NAME SELECT * FROM worked_out\n)"
     rows = scope.query(TOTALS.format(given=given), statement, scope.window).to_pylist()
-    return {row["tres"]: _totals_of(row) for row in rows}
+    return {row["tres"]: _totals_of(row) for row in sorted(rows, key=lambda row: list(TRES).index(row["tres"]))}
 
 
 def _totals_of(row: dict[str, Any]) -> Totals:

@@ -25,7 +25,7 @@ def slot_cut(step: str) -> Cut:
     said = "The bucket."
     if step == "1d":
         return Cut("slot", "c.day", said, "calendar", unit="day")
-    return Cut("slot", f"p.bucket_ms - p.bucket_ms % {STEPS[step]}", said, unit="bucket")
+    return Cut("slot", f"p.bucket_ms - p.bucket_ms % {STEPS[step]}", said, unit="bucket", hours=step == "1h")
 
 
 def slots(scope: Scope, step: str) -> pa.Table:
