@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from paydown.ledger.columns import NONE, texts
@@ -55,13 +56,14 @@ def _code(*parts: Ints) -> Ints:
 KINDS = int(np.prod(_WIDTHS))
 
 
-def _undone() -> Ints:
+def _undone() -> npt.NDArray[np.int8]:
     """Undo `kind_code` for every code: a row for each part, with NONE for what is null."""
     code, parts = np.arange(KINDS, dtype=np.int64), []
     for place, width in reversed(list(enumerate(_WIDTHS))):
         code, part = code // width, code % width
         parts.append(np.where(part == width - 1, NONE, part) if place > 1 else part)
-    return np.stack(parts[::-1])
+    # A byte each: what is looked up for each row of a day then is little to move.
+    return np.stack(parts[::-1]).astype(np.int8)
 
 
 _PARTS = _undone()
@@ -201,7 +203,7 @@ class Holders:
 def with_details(rows: Rows, holders: Holders) -> Rows:
     """Say what was used came to (L2); the order stays, since a holder's use has one detail only."""
     used = np.flatnonzero(_IS_USED[rows.kind])
-    tres, category, _, basis, signal = _PARTS[:, rows.kind[used]]
+    tres, category, _, basis, signal = (part[rows.kind[used]].astype(np.int64) for part in _PARTS)
     kind = rows.kind.copy()
     kind[used] = _code(tres, category, holders.detail[rows.who[used]], basis, signal)
     return replace(rows, kind=kind)
@@ -220,7 +222,7 @@ def ledger_tables(frame: Frame, inv: Inventory, holders: Holders, book: Book) ->
 
 
 def _table(frame: Frame, inv: Inventory, holders: Holders, rows: Rows, schema: Table) -> pa.Table:
-    tres, category, detail, basis, signal = _PARTS[:, rows.kind]
+    tres, category, detail, basis, signal = (part[rows.kind] for part in _PARTS)
     nothing = np.zeros(len(rows.who), dtype=np.int64)
     columns = holders.columns(rows.who) | {
         "cluster": coded_column(nothing, [frame.cluster]),

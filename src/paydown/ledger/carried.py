@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from paydown.ledger.columns import NONE, counts, instants, ratios, texts
+from paydown.ledger.columns import NONE, counts, instants, texts
 from paydown.ledger.frame import Horizons
 from paydown.ledger.intervals import Bools, Ints, starts_of_groups
 from paydown.model.entries import CARRIED
@@ -82,9 +83,11 @@ def _counted(table: Table, window: Window, rows: pa.Table) -> Iterator[dict[str,
 def _present(rows: pa.Table, name: str, some: Ints | None) -> Bools | None:
     """Tell which samples carry a column; None: all of them."""
     column = rows.column(name)
-    present: Bools = (
-        ratios(column) != NONE if name.endswith("_ratio") else np.asarray(column.is_valid().to_numpy(), dtype=bool)
-    )
+    # Ratios that the ledger has read are whole, with NONE for null.
+    coded = name.endswith("_ratio") and pa.types.is_integer(column.type)
+    if some is None and (pc.min(column).as_py() != NONE if coded else not column.null_count):
+        return None
+    present: Bools = np.asarray((pc.not_equal(column, NONE) if coded else column.is_valid()).to_numpy(), dtype=bool)
     present = present if some is None else present[some]
     return None if bool(present.all()) else present
 

@@ -39,7 +39,7 @@ def narrow(samples: pa.Table) -> pa.Table:
     for at, field in enumerate(samples.schema):
         column = samples.column(at)
         if field.name.endswith("_ratio"):
-            samples = samples.set_column(at, field.name, pa.array(ratios(column).astype(np.int32)))
+            samples = samples.set_column(at, field.name, pa.array(_ppm(column)))
         elif pa.types.is_int64(field.type) and (pc.max(column).as_py() or 0) < 1 << 31:
             samples = samples.set_column(at, field.name, column.cast(pa.int32()))
     return samples
@@ -49,8 +49,16 @@ def ratios(column: pa.ChunkedArray) -> Ints:
     """Give a column of ratios in ppm (L3.1), null as NONE; it may hold ppm already."""
     if pa.types.is_integer(column.type):
         return _whole(column, NONE)
+    return _ppm(column).astype(np.int64)
+
+
+def _ppm(column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+    """Give ratios of at most 1 in ppm: what is not negative is rounded down by being cut to a whole number."""
     values = (pc.fill_null(column, -1.0) if column.null_count else column).to_numpy()
-    whole: Ints = np.maximum(np.floor(values * PPM + 0.5), NONE).astype(np.int64)
+    scaled = values * PPM
+    scaled += 0.5
+    whole = scaled.astype(np.int32)
+    np.maximum(whole, NONE, out=whole)
     return whole
 
 

@@ -56,9 +56,19 @@ def in_order(*keys: Ints) -> Order:
     undecided = np.ones(max(len(keys[0]) - 1, 0), dtype=bool)
     for key in keys:
         if bool(np.any(undecided & (key[1:] < key[:-1]))):
-            return np.lexsort(keys[::-1])
+            return _order_of(keys)
         undecided &= key[1:] == key[:-1]
     return None
+
+
+def _order_of(keys: tuple[Ints, ...]) -> npt.NDArray[np.intp]:
+    """Give the stable order that sorts by keys; two that fit one number are sorted as one, which is far quicker."""
+    if len(keys) == 2:  # noqa: PLR2004 - a pair
+        first, second = keys
+        width = int(second.max()) + 1
+        if first.min() >= 0 and second.min() >= 0 and (int(first.max()) + 1) * width < 1 << 62:
+            return np.argsort(first * width + second, kind="stable")
+    return np.lexsort(keys[::-1])
 
 
 def numbered(keys: Ints) -> Ints:

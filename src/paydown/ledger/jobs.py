@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -182,10 +183,12 @@ def _beyond(frame: Frame, table: pa.Table, start: Ints, end: Ints) -> Bools:
     return rows
 
 
-def coded_column(values: npt.NDArray[np.int64], words: list[str]) -> pa.Array:
+def coded_column(values: npt.NDArray[np.signedinteger[Any]], words: list[str]) -> pa.Array:
     """Give codes as a dictionary array, NONE as null."""
+    codes = values.astype(np.int32) if values.itemsize > 4 else values  # noqa: PLR2004 - bytes
+    missing = codes == NONE
     return pa.DictionaryArray.from_arrays(
-        pa.array(values.astype(np.int32), mask=values == NONE), pa.array(words, pa.string())
+        pa.array(codes, mask=missing if bool(missing.any()) else None), pa.array(words, pa.string())
     )
 
 

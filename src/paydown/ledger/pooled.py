@@ -18,6 +18,7 @@ from paydown.ledger.intervals import (
     covered,
     elementary,
     empty,
+    in_order,
     kept_within,
     overlaps,
     split_at_buckets,
@@ -67,8 +68,8 @@ def loose(frame: Frame, inv: Inventory, coverage: Coverage, gpu: Holdings) -> Lo
 
 def _glued(rows: Loose) -> Loose:
     """Sort by (device, start) and join touching parts of one sample and size."""
-    order = np.lexsort((rows.start, rows.device))
-    rows = rows.pick(order)
+    order = in_order(rows.device, rows.start)
+    rows = rows if order is None else rows.pick(order)
     if not len(rows.device):
         return rows
     follows = (

@@ -296,7 +296,10 @@ def _table(
 ) -> SampleTable:
     known = pa.array(list(jobs), pa.string())
     for chunk in table.column("job_id").chunks:
-        labels = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk.unique().drop_null()
+        # Of the next day only what begins near the frame is here, with the words of all of it.
+        labels = (
+            chunk.unique().dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk.unique()
+        ).drop_null()
         for word in labels.filter(pc.invert(pc.is_in(labels, known))).to_pylist():
             jobs.setdefault(word, len(jobs))
     words = {name: pa.array(list(each), pa.string()) for name, each in {**names, "job_id": list(jobs)}.items()}

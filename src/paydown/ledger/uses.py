@@ -216,27 +216,38 @@ def post_pieces(target: Target, holdings: Holdings, settled: Settled) -> tuple[t
     still = (
         inactive(pieces, settled.quiet, span) if target.tres in ("gpu", "cpu") else np.zeros(len(pieces), dtype=bool)
     )
-    row, bucket, start, end = target.clipped(pieces.start, pieces.end)
-    length = end - start
-    holding = pieces.holding[row]
-    kept = holdings.kept[holding]
-    whole = kept * length
-    if target.tres == "gpu":
-        used = used_of_ratio(kept, length, settled.value[row])
-    else:
-        used = used_of_amount(holdings.before[holding], kept, length, settled.value[row])
-    active = ~still[row]
-    used = np.where(active, used, 0)
-    rest = np.where(active, whole - used, 0)
-    slot, basis, signal = pieces.slot[row], settled.basis[row], settled.signal[row]
-    groups = starts_of_groups(slot, bucket, basis * len(SIGNALS) + signal)
-    if not len(groups):
-        return (empty(), empty(), empty()), _runs(target.frame, holdings, settled, still)
-    alloc, bucket = holdings.alloc[holding[groups]], bucket[groups]
+    row, bucket, used, rest, whole = used_by_bucket(target, holdings, settled, still)
+    alloc = holdings.alloc[pieces.holding[row]]
     for category, amount in (("used", used), ("underused", rest)):
-        kinds = _kinds(target.tres, category, basis[groups], signal[groups])
-        target.post(alloc, bucket, kinds, np.add.reduceat(amount, groups))
-    return (alloc, bucket, np.add.reduceat(whole, groups)), _runs(target.frame, holdings, settled, still)
+        target.post(alloc, bucket, _kinds(target.tres, category, settled.basis[row], settled.signal[row]), amount)
+    return (alloc, bucket, whole), _runs(target.frame, holdings, settled, still)
+
+
+def used_by_bucket(
+    target: Target, holdings: Holdings, settled: Settled, still: Bools
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Sum pieces over each bucket of the day in which nothing but the holding's amount changes.
+
+    Gives the first piece of each, its bucket, what is used, what of the rest is not inactive, and all that is covered.
+    """
+    pieces, is_ratio = settled.pieces, target.tres == "gpu"
+    code = settled.basis * len(SIGNALS) + settled.signal
+    row, bucket, start, end = target.clipped(pieces.start, pieces.end)
+    length, holding = end - start, pieces.holding[row]
+    kept, value = holdings.kept[holding], settled.value[row]
+    whole = kept * length
+    used = (
+        used_of_ratio(kept, length, value)
+        if is_ratio
+        else used_of_amount(holdings.before[holding], kept, length, value)
+    )
+    active = ~still[row]
+    groups = starts_of_groups(pieces.slot[row], bucket, code[row])
+    if not len(groups):
+        return empty(), empty(), empty(), empty(), empty()
+    amounts = (np.where(active, used, 0), np.where(active, whole - used, 0), whole)
+    used, rest, whole = (np.add.reduceat(each, groups) for each in amounts)
+    return row[groups], bucket[groups], used, rest, whole
 
 
 def _kinds(tres: str, category: str, basis: Ints, signal: Ints, detail: str | None = None) -> Ints:
