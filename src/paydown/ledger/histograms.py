@@ -171,7 +171,7 @@ class Histograms:
             "job_id": coded_column(np.append(holders.job, NONE)[place], holders.words),
             "attempt": pa.array(np.append(holders.attempt, 0)[place], mask=~one),
         }
-        columns |= {name: pa.array(each.astype(np.int64)) for name, each in zip(_SUMS, found.sums, strict=True)}
+        columns |= {name: pa.array(each) for name, each in zip(_SUMS, found.sums, strict=True)}
         return pa.table({name: columns[name] for name in HISTOGRAMS.names})
 
     def _everything(self) -> _Everything:

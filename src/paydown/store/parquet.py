@@ -36,15 +36,23 @@ def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> Data
     told = [*dict.fromkeys((*_told(table), *length, *bare))]
     met: list[pq.FileMetaData] = []
     with delta.created(uri, path) as sink:
-        pq.write_table(
-            rows, sink, compression="zstd", row_group_size=table.row_group,
+        writer = pq.ParquetWriter(
+            sink, _whole(rows.schema), compression="zstd",
             coerce_timestamps="us", store_schema=False, metadata_collector=met, write_statistics=told,
             use_dictionary=[name for name in rows.column_names if name not in (*ascending, *_counted(table))],
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
         )  # fmt: skip
+        with writer:
+            # A row group at a time, so that numbers kept in fewer bits are never all there in 64.
+            for first in range(0, max(rows.num_rows, 1), table.row_group):
+                writer.write_table(rows.slice(first, table.row_group).cast(writer.schema), table.row_group)
         size = sink.tell()
     low, high, nulls = _statistics(table, met[0])
     return DataFile(path, size, rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
+
+
+def _whole(shape: pa.Schema) -> pa.Schema:
+    return pa.schema([each.with_type(pa.int64()) if pa.types.is_int32(each.type) else each for each in shape])
 
 
 def _counted(table: Table) -> list[str]:
