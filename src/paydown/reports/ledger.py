@@ -63,20 +63,19 @@ Category = Literal[
 ORDER = ("reported", *UNALLOCATED, "allocated", *ALLOCATED, "overcommitted")
 """The order in which categories are shown: from the whole to its parts."""
 
-SQL = """{cells}lines AS (
+LINES = """lines AS (
     SELECT * FROM cells
     UNION ALL BY NAME
     SELECT {plain}, 'allocated' AS category, sum(amount) AS amount FROM cells
     WHERE category IN ({allocated}) GROUP BY ALL
 )
-SELECT {keys}, {hours} AS hours, {amount} AS amount, total
-FROM (
-    SELECT *, count(*) OVER () AS total FROM (SELECT {keys}, sum(amount) AS amount FROM lines GROUP BY ALL)
-    {where}
-    ORDER BY {order} {limit}
-)
-ORDER BY {order}
+SELECT {keys}, {hours} AS hours{amount}{total} FROM {lines} ORDER BY {order}
 """
+"""Of `cells` that are apart by the keys; `allocated` is no posted category, so that its rows are apart as well."""
+
+FIRST = """(
+    SELECT *, count(*) OVER () AS total FROM lines {where} ORDER BY {order} LIMIT {limit}
+)"""
 
 
 class LedgerQuestion(LedgerParameters):
@@ -96,7 +95,8 @@ def run(snapshot: Snapshot, asked: LedgerQuestion) -> Answer:
     looked = None if overlaps(cuts) or CUTS["job_id"] in cuts else cells(scope, shown, filters)
     rows = _rows(scope, shown, filters, asked, looked)
     beside = known(scope, filters, asked.tres, looked)
-    coverage = {**beside.coverage, "rows": rows.column("total")[0].as_py() if rows.num_rows else 0}
+    chosen_first = "total" in rows.column_names and rows.num_rows
+    coverage = {**beside.coverage, "rows": rows.column("total")[0].as_py() if chosen_first else rows.num_rows}
     return answer(
         "ledger", scope, asked, _columns(shown, exact=asked.exact), rows, coverage=coverage,
         notes=[*scope.notes, *beside.notes, *overlaps(cuts)], pictures=[picture(shown)],
@@ -127,23 +127,28 @@ def _rows(
     scope: Scope, cuts: Sequence[Cut], filters: Filters, asked: LedgerQuestion, looked: pa.Table | None
 ) -> pa.Table:
     """Cells that were looked up already are summed from there; by job there are too many to carry around."""
-    statement = Statement(tables={} if looked is None else {"cells": looked})
-    given = "WITH " if looked is not None else summed(scope, statement, cuts, filters) + ",\n"
-    keys = [quoted(cut.name) for cut in cuts]
-    plain = [quoted(cut.name) for cut in cuts if cut.name not in {"category", "detail"}]
-    text = SQL.format(
-        cells=given,
-        keys=", ".join(keys),
-        plain=", ".join(plain),
+    statement = Statement()
+    keys = ", ".join(quoted(cut.name) for cut in cuts)
+    if looked is None:
+        given = summed(scope, statement, cuts, filters, apart=[cut.name for cut in cuts])
+    else:
+        statement.tables["looked"] = looked
+        given = f"WITH cells AS (SELECT {keys}, sum(amount) AS amount FROM looked GROUP BY ALL)"
+    where = f"WHERE {statement.one_of('category', asked.category)}" if asked.category else ""
+    order = ", ".join(_order(cut) for cut in cuts)
+    # The first rows are chosen before they are made, unless they are to be sorted otherwise.
+    first = FIRST.format(where=where, order=order, limit=asked.limit) if asked.limit and not asked.sort else ""
+    text = LINES.format(
+        keys=keys,
+        plain=", ".join(quoted(cut.name) for cut in cuts if cut.name not in {"category", "detail"}),
         allocated=_listed(ALLOCATED),
         hours=hours("amount"),
-        amount=exactly("amount"),
-        where=f"WHERE {statement.one_of('category', asked.category)}" if asked.category else "",
-        order=", ".join(_order(cut) for cut in cuts),
-        # The first rows are chosen before they are made, unless they are to be sorted otherwise.
-        limit=f"LIMIT {asked.limit}" if asked.limit and not asked.sort else "",
+        amount=f", {exactly('amount')} AS amount" if asked.exact else "",
+        total=", total" if first else "",
+        lines=first or f"lines {where}",
+        order=order,
     )
-    return scope.query(text, statement, scope.window)
+    return scope.query(f"{given},\n{text}", statement, scope.window)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -82,14 +82,18 @@ balance AS (
 
 
 _POSTED = ("tres", "category", "detail")
-"""What cells are always apart by."""
+"""What cells are apart by unless something else is asked for."""
 
 
-def summed(scope: Scope, statement: Statement, cuts: Sequence[Cut], filters: Filters) -> str:
-    """Give the WITH clause of `cells`: a scope's postings summed by some cuts, TRES, category and detail."""
+def summed(
+    scope: Scope, statement: Statement, cuts: Sequence[Cut], filters: Filters, apart: Sequence[str] = _POSTED
+) -> str:
+    """Give the WITH clause of `cells`: a scope's postings summed by some cuts, and what else they are apart by."""
     source = postings(statement, scope.window, filters, fine=fine(scope, cuts), rolled=rolled(scope, filters, cuts))
     named, joins = joined(scope, statement, cuts)
-    columns = ", ".join([*selected(cut for cut in cuts if cut.name not in _POSTED), *(f"p.{name}" for name in _POSTED)])
+    columns = ", ".join(
+        [*selected(cut for cut in cuts if cut.name not in _POSTED), *(f"p.{name}" for name in _POSTED if name in apart)]
+    )
     total = f"SELECT {columns}, {exactly('sum(p.amount)')} AS amount FROM postings p {joins} GROUP BY ALL"
     return "WITH " + ",\n".join([f"postings AS (\n{source}\n)", *named, f"cells AS (\n{total}\n)"])
 
