@@ -3,7 +3,7 @@
 PYTHON ?= python3
 EXTRAS ?= charts,objects
 WORKERS ?= 2
-CLUSTERS ?= 20000
+CLUSTERS ?= 10000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +28,7 @@ test: $(STAMP) ## The quick suite.
 test-all: $(STAMP) ## Every test, the slow ones included.
 	@$(BIN)/pytest -q -n $(WORKERS)
 
-test-random: $(STAMP) ## Compare the ledger with its brute-force twin on CLUSTERS=20000 random clusters.
+test-random: $(STAMP) ## Compare the ledger with its brute-force twin on CLUSTERS=10000 random clusters.
 	@PAYDOWN_RANDOM_CLUSTERS=$(CLUSTERS) $(BIN)/pytest -q -n $(WORKERS) tests/ledger
 
 lint: $(STAMP) ## Style, types, import layers, docstrings, dead code, sizes.

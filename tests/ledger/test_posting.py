@@ -6,6 +6,7 @@ from multiprocessing import get_context
 from random import Random
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.ledger.brute import brute
 from tests.ledger.clusters import draw_facts, draw_settings
@@ -23,9 +24,11 @@ from paydown.model.entries import DERIVED
 from paydown.model.units import MS_PER_DAY, MS_PER_HOUR
 from paydown.model.window import date_of
 from paydown.store import open_store
+from paydown.store.tables import physical
 from paydown.testing import write_facts
 
-CLUSTERS = int(os.environ.get("PAYDOWN_RANDOM_CLUSTERS", "240")) // 12
+CLUSTERS = max(20, int(os.environ.get("PAYDOWN_RANDOM_CLUSTERS", "240")) // 50)
+"""Through a store each takes seconds, so that they are fewer."""
 
 
 def parts_of(facts, dice):
@@ -37,7 +40,7 @@ def parts_of(facts, dice):
     return parts
 
 
-@pytest.mark.parametrize("number", range(50_000, 50_000 + max(8, CLUSTERS)))
+@pytest.mark.parametrize("number", range(50_000, 50_000 + CLUSTERS))
 def test_any_order_and_number_of_ingests_is_the_oracles_ledger(number, tmp_path):
     dice = Random(number)
     facts, settings = believable(draw_facts(dice)), draw_settings(dice)
@@ -49,7 +52,7 @@ def test_any_order_and_number_of_ingests_is_the_oracles_ledger(number, tmp_path)
     assert check(store) == []
 
 
-@pytest.mark.parametrize("number", range(60_000, 60_000 + max(6, CLUSTERS // 2)))
+@pytest.mark.parametrize("number", range(60_000, 60_000 + CLUSTERS // 2))
 def test_folders_of_facts_are_the_oracles_ledger(number, tmp_path):
     dice = Random(number)
     facts, settings = believable(draw_facts(dice)), draw_settings(dice)
@@ -62,6 +65,20 @@ def test_folders_of_facts_are_the_oracles_ledger(number, tmp_path):
     assert store.snapshot().rows("sources").num_rows
     assert not differences(as_result(stored_ledger(store)), brute(stored_facts(store), settings))
     assert check(store) == []
+
+
+def test_files_hold_numbers_as_their_tables_do(tmp_path):
+    dice = Random(50_003)
+    store = open_store(tmp_path / "store", create=True)
+    take(store, believable(draw_facts(dice)), draw_settings(dice), post=True)
+    met = set()
+    for file in (tmp_path / "store" / "tables").rglob("*.parquet"):
+        name = file.relative_to(tmp_path / "store" / "tables").parts[0]
+        wanted = {each.name: each.type for each in physical(name) if pa.types.is_integer(each.type)}
+        held = pq.read_schema(file)
+        assert {column: held.field(column).type for column in wanted} == wanted
+        met.add(name)
+    assert {"gpu_samples", "entries", "histograms"} <= met
 
 
 T = 20_000 * MS_PER_DAY

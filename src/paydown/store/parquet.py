@@ -37,7 +37,7 @@ def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> Data
     met: list[pq.FileMetaData] = []
     with delta.created(uri, path) as sink:
         writer = pq.ParquetWriter(
-            sink, _whole(rows.schema), compression="zstd",
+            sink, _whole(table, rows.schema), compression="zstd",
             coerce_timestamps="us", store_schema=False, metadata_collector=met, write_statistics=told,
             use_dictionary=[name for name in rows.column_names if name not in (*ascending, *_counted(table))],
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
@@ -51,8 +51,10 @@ def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> Data
     return DataFile(path, size, rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
 
 
-def _whole(shape: pa.Schema) -> pa.Schema:
-    return pa.schema([each.with_type(pa.int64()) if pa.types.is_int32(each.type) else each for each in shape])
+def _whole(table: Table, shape: pa.Schema) -> pa.Schema:
+    """Give the types of a file: numbers kept in fewer bits as the table has them."""
+    kinds = physical(table.name)
+    return pa.schema([kinds.field(each.name) if pa.types.is_int32(each.type) else each for each in shape])
 
 
 def _counted(table: Table) -> list[str]:
