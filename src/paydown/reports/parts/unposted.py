@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from paydown.ledger.settings import LedgerSettings
 from paydown.model.entries import ALLOCATED
-from paydown.model.units import BUCKET_MS, MS_PER_DAY, PPM, TRES
+from paydown.model.units import BUCKET_MS, MS_PER_DAY, PPM
 from paydown.model.window import Window
 from paydown.reports.parts.held import held
 from paydown.reports.parts.members import Place, condition
@@ -41,29 +41,37 @@ SQL = f"""WITH {{held}},
 figures AS (
     SELECT cluster, job_id, attempt, {{figures}} FROM job_usage GROUP BY cluster, job_id, attempt
 ),
+several AS (
+    SELECT cluster, job_id, attempt FROM held WHERE end_ms > start_ms
+    GROUP BY cluster, job_id, attempt HAVING count(*) > 1
+),
 totals AS (
     SELECT cluster, job_id, attempt, sum(cpu_milli) AS cpu_total, sum(memory_mib) AS memory_total
     FROM (
         SELECT cluster, job_id, attempt, node, max(cpu_milli) AS cpu_milli, max(memory_mib) AS memory_mib
-        FROM held WHERE end_ms > start_ms GROUP BY cluster, job_id, attempt, node
+        FROM held SEMI JOIN several USING (cluster, job_id, attempt)
+        WHERE end_ms > start_ms GROUP BY cluster, job_id, attempt, node
     ) GROUP BY cluster, job_id, attempt
 ),
 pieces AS (
-    SELECT h.*, j."partition", j."user", j.account,
+    SELECT h.*, h.job_partition AS "partition", h.job_user AS "user", h.job_account AS account,
         greatest(h.start_ms, {{start}}) AS low, least(h.end_ms, {{end}}) - low AS length,
         least(length, ({BUCKET_MS} - low % {BUCKET_MS}) % {BUCKET_MS}) AS head,
         (length - head) % {BUCKET_MS} AS tail, (length - head) // {BUCKET_MS} AS buckets,
-        f.* EXCLUDE (cluster, job_id, attempt), t.cpu_total, t.memory_total
+        f.* EXCLUDE (cluster, job_id, attempt),
+        coalesce(t.cpu_total, h.cpu_milli) AS cpu_total, coalesce(t.memory_total, h.memory_mib) AS memory_total
     FROM held h
-    LEFT JOIN jobs j ON j.cluster = h.cluster AND j.job_id = h.job_id AND j.attempt = h.attempt
     LEFT JOIN figures f ON f.cluster = h.cluster AND f.job_id = h.job_id AND f.attempt = h.attempt
     LEFT JOIN totals t ON t.cluster = h.cluster AND t.job_id = h.job_id AND t.attempt = h.attempt
     WHERE least(h.end_ms, {{end}}) > greatest(h.start_ms, {{start}})
 ),
-uses AS (SELECT *, {{uses}} FROM pieces {{where}})
-SELECT cluster, job_id, attempt, any_value("user") AS "user", any_value(account) AS account,
-    any_value("partition") AS "partition", {{sums}}
-FROM uses GROUP BY cluster, job_id, attempt
+uses AS (SELECT *, {{uses}} FROM pieces {{where}}),
+summed AS (
+    SELECT cluster, job_id, attempt, any_value("user") AS "user", any_value(account) AS account,
+        any_value("partition") AS "partition", {{sums}}
+    FROM uses GROUP BY cluster, job_id, attempt
+)
+SELECT cluster, job_id, attempt, "user", account, "partition", {{categories}} FROM summed
 """
 
 
@@ -122,6 +130,7 @@ def sums(scope: Scope, filters: Filters, names: Sequence[str]) -> pa.Table:
         uses=", ".join(_uses()),
         where=f"WHERE {' AND '.join(kept)}" if kept else "",
         sums=", ".join(_sums()),
+        categories=", ".join(_categories()),
     )
     return own.query(text, statement)
 
@@ -163,29 +172,34 @@ def _uses() -> list[str]:
 
 
 def _sums() -> list[str]:
-    """Sum what was held of each TRES, and the parts of it by category; nothing held is not tracked, or none."""
+    """Sum what was held of each TRES and used of it; a figure is one of the whole attempt, so it is not summed."""
+    # What is not tracked was not used either: DuckDB's least() passes over null.
+    return [
+        f"any_value({tres}_figure) AS {tres}_figure, sum({held} * length) AS {tres}_whole, "
+        f"sum({tres}_use) FILTER (WHERE {held} IS NOT NULL) AS {tres}_use"
+        for tres, held in _HELD.items()
+    ]
+
+
+def _categories() -> list[str]:
+    """Part what was held of each TRES by category; nothing held is not tracked, or none."""
     found = []
-    for tres in TRES:
-        parts = {name: f"coalesce({amount}, 0)" for name, amount in _parts(tres).items()}
+    for tres in _HELD:
+        parts = _parts(tres)
         # What is held and neither of the others; a sum less costs less than a condition on every row.
         parts["underused"] = " - ".join(parts[name] for name in ("allocated", "used", "inactive", "unobserved"))
-        found.append(f"nullif(CAST({_parts(tres)['allocated']} AS DECIMAL(38, 0)), 0) AS {tres}_allocated")
+        found.append(f"nullif(CAST({tres}_whole AS DECIMAL(38, 0)), 0) AS {tres}_allocated")
         found += [f"CAST({parts[category]} AS DECIMAL(38, 0)) AS {tres}_{category}" for category in ALLOCATED]
     return found
 
 
 def _parts(tres: str) -> dict[str, str]:
     """Part a holding's time: without a figure it is unobserved, at exactly zero GPUs and CPUs were never used."""
-    if tres not in _HELD:
-        return dict.fromkeys(("allocated", "used", "inactive", "unobserved"), "NULL")
-    whole = f"{_HELD[tres]} * length"
-    # What is not tracked was not used either: DuckDB's least() passes over null.
-    figured = f"{tres}_figure IS NOT NULL AND {_HELD[tres]} IS NOT NULL"
-    never = f"{figured} AND {tres}_figure = 0"
-    is_memory = tres == "memory"
+    whole, figure = f"coalesce({tres}_whole, 0)", f"{tres}_figure"
+    never = "false" if tres == "memory" else f"coalesce({figure} = 0, false)"
     return {
-        "allocated": f"sum({whole})",
-        "used": f"sum({tres}_use) FILTER (WHERE {figured}{'' if is_memory else f' AND {tres}_figure <> 0'})",
-        "inactive": "NULL" if is_memory else f"sum({whole}) FILTER (WHERE {never})",
-        "unobserved": f"sum({whole}) FILTER (WHERE {tres}_figure IS NULL)",
+        "allocated": whole,
+        "used": f"CASE WHEN {figure} IS NOT NULL AND NOT {never} THEN coalesce({tres}_use, 0) ELSE 0 END",
+        "inactive": f"CASE WHEN {never} THEN {whole} ELSE 0 END",
+        "unobserved": f"CASE WHEN {figure} IS NULL THEN {whole} ELSE 0 END",
     }
