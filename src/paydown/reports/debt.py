@@ -15,7 +15,9 @@ Computational debt is inactive + underused of GPUs and CPUs (docs/spec/ledger.md
 
 One row for each cut and TRES (without --tres: gpu, or cpu where no GPU is known), the largest debt first: rankings are
 by hours, never by counts of jobs. Where no debt is known, the most unobserved comes first. `debt_equivalent` is how
-many whole GPUs (cores) the debt would be over the time covered. Shares of debt are of what was held, weighted by hours.
+many whole GPUs (cores) the debt would be over the time for which what is held is stated, `not_held_equivalent` what is
+not held over the time for which capacity is stated (see [timeline](timeline.md)); of several clusters each counts by
+its own time. Shares of debt are of what was held, weighted by hours.
 The change compares with the window of the same length before; it is null where no source covers all of that. By day,
 week or month it compares with the cell before.
 
@@ -33,9 +35,8 @@ paydown debt --by week --tres gpu --tres cpu --timezone Europe/Berlin
 Where nothing of what was held is observed, use and debt are null, and `debt_max_hours` is all that was held.
 Without an inventory (table nodes) what is not held is null, never zero, and a note says so. Cut or filtered by what
 only holders have (account, team, user, job ...), what is not held is null as well: nobody held it. Memory held and not
-used is shown as underused; it is no part of the headline, so `debt_hours` of memories is null. Columns of equivalents
-divide by all the time of which anything is known: where samples reach beyond accounting they come out too low, while
-the hours do not.
+used is shown as underused; it is no part of the headline, so `debt_hours` of memories is null. What a job held before
+accounting begins is in the hours and in no equivalent.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from paydown.model.units import MS_PER_HOUR, TRES
+from paydown.model.units import TRES
 from paydown.reports.interface import Answer, Need, Report
 from paydown.reports.parts.answers import answer
 from paydown.reports.parts.balance import IS_INDEBTED, balance, cells, exactly, hours
@@ -53,26 +54,35 @@ from paydown.reports.parts.debt_headline import headline
 from paydown.reports.parts.earlier import Earlier, earlier
 from paydown.reports.parts.filters import GONE, OF_HOLDERS, headline_tres, ledger_filters
 from paydown.reports.parts.known import known
-from paydown.reports.parts.lengths import lengths
+from paydown.reports.parts.means import by_cluster, joined_means, means
 from paydown.reports.parts.parameters import LedgerParameters
 from paydown.reports.parts.pictures import FROM_THE_AXIS, HOURS, Bars
 from paydown.reports.parts.scope import Scope, scope_of
 from paydown.reports.parts.statement import Statement, quoted
+from paydown.reports.parts.times import Times, cells_of, times
+from paydown.reports.parts.vouched import vouched
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from paydown.reports.parts.postings import Filters
     from paydown.store.snapshot import Snapshot
 
 SQL = """{balance},
 debts AS (SELECT *, CASE WHEN {indebted} THEN inactive + underused END AS debt FROM balance),
-compared AS (SELECT d.*, {before} AS debt_before FROM debts d {join})
+compared AS (SELECT d.*, {before} AS debt_before FROM debts d {join}),
+{averages},
+averaged AS (
+    SELECT r.*, CASE WHEN r.debt IS NOT NULL THEN m.debt END AS debt_equivalent,
+        CASE WHEN r.not_held IS NOT NULL THEN m.not_held END AS not_held_equivalent
+    FROM compared r {averages_of}
+)
 SELECT {keys},
     {figures},
     {debt} AS debt_hours,
     {debt_max} AS debt_max_hours,
-    {debt} / (l.ms / {hour}) AS debt_equivalent,
-    {not_held} / (l.ms / {hour}) AS not_held_equivalent,
+    debt_equivalent,
+    not_held_equivalent,
     CAST(not_held AS DOUBLE) / nullif(reported, 0) AS not_held_share,
     CAST({held_of_capacity} AS DOUBLE) / nullif(reported, 0) AS allocated_share,
     CAST(used AS DOUBLE) / nullif(allocated, 0) AS used_share,
@@ -84,7 +94,7 @@ SELECT {keys},
     {debt_before} AS debt_before_hours,
     {debt_change} AS debt_change_hours,
     {amounts}
-FROM compared {lengths}
+FROM averaged
 ORDER BY {order}
 """
 
@@ -105,12 +115,14 @@ def run(snapshot: Snapshot, asked: LedgerParameters) -> Answer:
     tres = headline_tres(scope, filters, asked.tres)
     cuts = chosen(asked.by, SHARED)
     filters["tres"] = tres
-    looked = cells(scope, cuts, filters)
+    stated = times(cells_of(scope, cuts), vouched(scope))
+    looked = cells(scope, by_cluster(scope, cuts), filters)
     beside = known(scope, filters, tres, None if overlaps(cuts) else looked)
     compared = earlier(scope, cuts, filters)
-    rows = _rows(scope, cuts, looked, compared)
+    rows = _rows(scope, cuts, filters, (stated, looked), compared)
     held_alone = any(cut.holder for cut in cuts) or bool(OF_HOLDERS & set(filters))
     notes = [*scope.notes, *beside.notes, *compared.notes, *([GONE] * held_alone), *overlaps(cuts)]
+    notes += stated.notes("equivalents")
     found = answer(
         "debt",
         scope,
@@ -135,7 +147,10 @@ def picture(cuts: Sequence[Cut]) -> Bars:
     )
 
 
-def _rows(scope: Scope, cuts: Sequence[Cut], looked: pa.Table, compared: Earlier) -> pa.Table:
+def _rows(
+    scope: Scope, cuts: Sequence[Cut], filters: Filters, found: tuple[Times, pa.Table], compared: Earlier
+) -> pa.Table:
+    stated, looked = found
     statement = Statement()
     keys = ", ".join(quoted(name) for name in dict.fromkeys([*(cut.name for cut in cuts), "tres"]))
     text = SQL.format(
@@ -152,8 +167,8 @@ def _rows(scope: Scope, cuts: Sequence[Cut], looked: pa.Table, compared: Earlier
         not_held=hours("not_held"),
         debt_before=hours("debt_before"),
         debt_change=hours("debt - debt_before"),
-        lengths=lengths(scope, statement, cuts, "compared"),
-        hour=float(MS_PER_HOUR),
+        averages=means(scope, statement, cuts, filters, stated),
+        averages_of=joined_means(cuts, "r"),
         order=_order(cuts),
     )
     statement.tables.update(compared.tables)

@@ -50,6 +50,8 @@ from paydown.reports.parts.known import Known, known
 from paydown.reports.parts.parameters import Parameters
 from paydown.reports.parts.postings import Filters
 from paydown.reports.parts.scope import Scope, scope_of
+from paydown.reports.parts.slots import slots
+from paydown.reports.parts.vouched import anything
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +111,8 @@ SHOWN = ("bucket", "bucket_end", "allocated", "used", "inactive", "underused", "
 def _timeline(scope: Scope, filters: Filters, bucket: Step, beside: Known) -> Answer:
     tracked = [name for name in TRES if name in beside.totals]
     step = step_of(scope.window, bucket)
-    rows = curve(scope, (), tracked, step, buckets(scope, (), {**filters, "tres": tracked}, step))
+    filters = {**filters, "tres": tracked}
+    rows = curve(scope, (), filters, slots(scope, step, anything(scope)), buckets(scope, (), filters, step))
     first, *rest = [column for column in CURVE if column.name in SHOWN]
     return table("job.timeline", scope, [first, CUTS["tres"].column, *rest], rows)
 

@@ -51,6 +51,7 @@ from paydown.reports.parts.occupancy import FIGURES, GROUPS, devices, occupancy
 from paydown.reports.parts.parameters import Parameters, TresName
 from paydown.reports.parts.pictures import Heat
 from paydown.reports.parts.scope import Scope, nearest, scope_of
+from paydown.reports.parts.slots import slots
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,7 +125,7 @@ def run(snapshot: Snapshot, asked: NodesQuestion) -> Answer:
     columns = _device_columns() if by_device else [*(cut.column for cut in groups), *COLUMNS]
     notes = [*scope.notes, *beside.notes, *_refused(scope), *_undated(nodes)]
     found = answer("nodes", scope, asked, columns, rows, coverage=beside.coverage, notes=notes)
-    more = _device_map(scope, filters) if by_device else _map(scope, groups, {**filters, "tres": tres}, tres)
+    more = _device_map(scope, filters) if by_device else _map(scope, groups, {**filters, "tres": tres})
     return replace(found, more=more, headline=_headline(nodes))
 
 
@@ -187,7 +188,7 @@ def _undated(nodes: Sequence[Node]) -> list[str]:
     return [f"{count:,} nodes are listed over no time of the window: they have no hours."] if count else []
 
 
-def _map(scope: Scope, groups: Sequence[Cut], filters: Filters, tres: Sequence[str]) -> tuple[Answer, ...]:
+def _map(scope: Scope, groups: Sequence[Cut], filters: Filters) -> tuple[Answer, ...]:
     """Give the share held and used of each node (or model, or cluster) over time."""
     cuts = [CUTS[cut.name] for cut in groups if cut.name in {"cluster", "node"}]
     if not any(cut.name == "node" for cut in groups):
@@ -195,7 +196,7 @@ def _map(scope: Scope, groups: Sequence[Cut], filters: Filters, tres: Sequence[s
         if len(cuts) < len(groups):
             return ()
     step = "1h" if scope.window.length_ms <= HOURLY_UP_TO_MS else "1d"
-    rows = curve(scope, cuts, tres, step, buckets(scope, cuts, filters, step))
+    rows = curve(scope, cuts, filters, slots(scope, step), buckets(scope, cuts, filters, step))
     if not rows.num_rows:
         return ()
     columns = (

@@ -32,8 +32,8 @@ paydown now --show devices --format csv
 
 Of a moment that is long past, the reason for which a job waited is what was last known of it. How long a device had no
 process is looked for a day back at most. Devices are known where the allocation names them, or where samples of the
-job do. Cut or filtered by what only holders have (account, user ...), capacity is null. In the five minutes in which
-accounting begins or ends, figures are means over all the time of which anything is known, so capacity too is too low.
+job do. Cut or filtered by what only holders have (account, user ...), capacity is null. The five minutes in which
+accounting begins or ends have no means (null, and a note), unless nothing at all is known beyond its end.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ from paydown.reports.parts.pictures import FROM_THE_AXIS, UNITS, Bars
 from paydown.reports.parts.postings import Filters
 from paydown.reports.parts.queue import queue
 from paydown.reports.parts.scope import Scope, scope_of
+from paydown.reports.parts.slots import slots
 from paydown.reports.parts.waits import unsupported
 
 if TYPE_CHECKING:
@@ -138,12 +139,12 @@ def _part(name: Part, scope: Scope, filters: Filters, asked: NowQuestion, at: tu
 def _capacity(scope: Scope, filters: Filters, asked: NowQuestion, looked: pa.Table) -> Answer:
     """Give capacity, allocation and use of the five minutes."""
     cuts = _cuts(asked)
-    rows = curve(scope, cuts, asked.tres or EVERY, "5min", looked)
+    made = slots(scope, "5min")
+    rows = curve(scope, cuts, {**filters, "tres": asked.tres or EVERY}, made, looked)
     held_alone = any(cut.holder for cut in cuts) or bool(OF_HOLDERS & set(filters))
     columns = [*(cut.column for cut in dict.fromkeys([*cuts, CUTS["tres"]])), *COLUMNS]
-    return answer(
-        "now", scope, asked, columns, rows, notes=[*([GONE] * held_alone), *overlaps(cuts)], pictures=[picture(cuts)]
-    )
+    notes = [*([GONE] * held_alone), *overlaps(cuts), *made.times.notes()]
+    return answer("now", scope, asked, columns, rows, notes=notes, pictures=[picture(cuts)])
 
 
 def picture(cuts: Sequence[Cut]) -> Bars:

@@ -6,10 +6,13 @@ between allocation and use.
 
 ## How to read it
 
-One row for each bucket, cut and TRES. `capacity`, `allocated`, `used` and the categories are means over the bucket's
-time, in whole GPUs, cores or GiB (weighted by time); the columns that end in `_hours` are their sums. The mean of the
-last bucket is over the part of it that is known (up to the horizon), so a curve does not fall at its end for want of
-time. Buckets are 5 minutes up to a day, 1 hour up to 31 days, else a day of the time zone; --bucket sets another.
+One row for each bucket, cut and TRES. `capacity`, `allocated`, `used` and the categories are means over the part of
+the bucket for which they are stated, in whole GPUs, cores or GiB; the columns that end in `_hours` are sums over all of
+it. Capacity and what nobody held are stated where sources vouch for capacity and for allocation both, what is held and
+used where they vouch for allocation (in whole five minutes, but for the last ones at the latest horizon): so a curve
+falls at no end for want of time, and what a job held before accounting begins is in the sums and in no mean. Of several
+clusters each is divided by its own time, and the means are added. Buckets are 5 minutes up to a day, 1 hour up to 31
+days, else a day of the time zone; --bucket sets another.
 
 The picture: `capacity` in grey, `allocated` in yellow, `used` in green, on one axis from zero.
 
@@ -23,10 +26,10 @@ paydown timeline --by partition --from 2024-05-01 --to 2024-05-08
 
 ## Caveats
 
-Capacity and what nobody holds are null where no inventory states them, all figures where no source covers the bucket;
-zero only where a source says so. Where samples begin before accounting or reach beyond it, the buckets in which it
-begins and ends are means over all the time known, capacity as well, and so dip. Use is at least `used` and at most
-`used` + `unobserved`. Cut or filtered by what only holders have, capacity is null.
+Capacity and what nobody holds are null where no inventory states them, all means where no source states what is held,
+and a note says of how many buckets; zero only where a source says so. A cluster that is not stated in a bucket is not
+in its mean. Use is at least `used` and at most `used` + `unobserved`. Cut or filtered by what only holders have,
+capacity is null.
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ from paydown.reports.parts.known import known
 from paydown.reports.parts.parameters import LedgerParameters
 from paydown.reports.parts.pictures import FROM_THE_AXIS, UNITS, Curves
 from paydown.reports.parts.scope import scope_of
+from paydown.reports.parts.slots import slots
 
 if TYPE_CHECKING:
     from paydown.store.snapshot import Snapshot
@@ -65,17 +69,18 @@ def run(snapshot: Snapshot, asked: TimelineQuestion) -> Answer:
     tres = headline_tres(scope, filters, asked.tres)
     cuts = chosen(asked.by, [name for name in SHARED if not CUTS[name].unit])
     filters["tres"] = tres
-    step = step_of(scope.window, asked.bucket)
-    looked = buckets(scope, cuts, filters, step)
+    made = slots(scope, step_of(scope.window, asked.bucket))
+    looked = buckets(scope, cuts, filters, made.step)
     beside = known(scope, filters, tres, None if overlaps(cuts) else looked)
-    rows = curve(scope, cuts, tres, step, looked)
+    rows = curve(scope, cuts, filters, made, looked)
     held_alone = any(cut.holder for cut in cuts) or bool(OF_HOLDERS & set(filters))
     notes = [
         *scope.notes,
         *beside.notes,
         *([GONE] * held_alone),
         *overlaps(cuts),
-        f"Buckets of {step}; means are over the time known.",
+        f"Buckets of {made.step}; means are over the time for which capacity, or what is held, is stated.",
+        *made.times.notes(),
     ]
     return answer(
         "timeline",

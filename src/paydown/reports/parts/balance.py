@@ -90,6 +90,11 @@ def summed(
 ) -> str:
     """Give the WITH clause of `cells`: a scope's postings summed by some cuts, and what else they are apart by."""
     source = postings(statement, scope.window, filters, fine=fine(scope, cuts), rolled=rolled(scope, filters, cuts))
+    return summed_of(scope, statement, cuts, source)
+
+
+def summed_of(scope: Scope, statement: Statement, cuts: Sequence[Cut], source: str) -> str:
+    """Give the WITH clause of `cells` of the postings that some SQL gives."""
     named, joins = joined(scope, statement, cuts)
     columns = ", ".join(
         [*selected(cut for cut in cuts if cut.name not in _POSTED), *(f"p.{name}" for name in _POSTED if name in apart)]

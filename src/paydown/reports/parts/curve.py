@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from paydown.model.units import MS_PER_DAY, MS_PER_HOUR, TRES
+from paydown.model.units import MS_PER_DAY, TRES
 from paydown.model.window import Window
 from paydown.reports.interface import OutColumn
 from paydown.reports.parts.balance import balance, cells, exactly, hours
 from paydown.reports.parts.cuts import CUTS, Cut
+from paydown.reports.parts.means import by_cluster, joined_means, means
 from paydown.reports.parts.postings import Filters
 from paydown.reports.parts.scope import Scope
-from paydown.reports.parts.slots import slot_cut, slots
+from paydown.reports.parts.slots import Slots, slot_cut
 from paydown.reports.parts.statement import Statement, quoted
 
 if TYPE_CHECKING:
@@ -36,18 +37,22 @@ FIGURES = (
 HELD = ("allocated", "used", "inactive", "underused", "unobserved", "lost", "overcommitted")
 """What is zero in a bucket without postings over which a source states what is held."""
 
-_NOTHING = "b.tres IS NULL AND s.stated AND t.tres IN (SELECT tres FROM balance)"
+_FILLED = ", ".join(
+    f"CASE WHEN nothing THEN 0 ELSE {column} END AS {column}" for name in HELD for column in (name, f"{name}_mean")
+)
 
-FILLED = f"""rows AS (
-    SELECT s.slot, t.tres,
-        {", ".join(f"CASE WHEN {_NOTHING} THEN 0 ELSE b.{name} END AS {name}" for name in HELD)},
-        {", ".join(f"b.{name}" for name in FIGURES if name not in HELD)}
+FILLED = f"""every AS (
+    SELECT s.slot, t.tres, b.* EXCLUDE (slot, tres), b.tres IS NULL AND s.stated AND p.tres IS NOT NULL AS nothing
     FROM slots s CROSS JOIN (SELECT unnest({{tres}}) AS tres) t
-    LEFT JOIN balance b ON b.slot = s.slot AND b.tres = t.tres
-)"""
+    LEFT JOIN (SELECT DISTINCT tres FROM found_cells) p ON p.tres = t.tres
+    LEFT JOIN meant b ON b.slot = s.slot AND b.tres = t.tres
+),
+rows AS (SELECT * REPLACE ({_FILLED}) FROM every)"""
 """Every bucket of the window, whether anything was posted in it or not."""
 
 SQL = """{balance},
+{averages},
+meant AS (SELECT b.*, {known_means} FROM balance b {joined}),
 {rows}
 SELECT s.start_ms AS bucket, s.end_ms AS bucket_end, {keys}
     {means},
@@ -67,25 +72,29 @@ def step_of(window: Window, asked: Step) -> str:
 
 
 def buckets(scope: Scope, cuts: Sequence[Cut], filters: Filters, step: str) -> pa.Table:
-    """Sum the ledger by buckets and some cuts."""
-    return cells(scope, [slot_cut(step), *cuts], filters)
+    """Sum the ledger by buckets and some cuts, and where there are several clusters by cluster."""
+    return cells(scope, by_cluster(scope, [slot_cut(step), *cuts]), filters)
 
 
-def curve(scope: Scope, cuts: Sequence[Cut], tres_shown: Sequence[str], step: str, looked: pa.Table) -> pa.Table:
-    """Give a row for each bucket, cut and TRES, of the cells that `buckets` gives.
+def curve(scope: Scope, cuts: Sequence[Cut], filters: Filters, made: Slots, looked: pa.Table) -> pa.Table:
+    """Give a row for each bucket, cut and TRES of the filters, of the cells that `buckets` gives.
 
     Without cuts every bucket has a row: nothing posted there is nothing held, of a TRES of which anything is posted in
     the window, and where a source states what is held; it is not known otherwise.
     """
     statement = Statement()
-    statement.tables["slots"] = slots(scope, step)
+    statement.tables["slots"] = made.table
     names = [quoted(cut.name) for cut in cuts if cut.name != "tres"]
-    tres = statement.bind([name for name in TRES if name in tres_shown])
+    tres = statement.bind([name for name in TRES if name in filters["tres"]])
+    apart = [slot_cut(made.step), *cuts]
     text = SQL.format(
-        balance=balance(statement, [slot_cut(step), *cuts], looked),
-        rows="rows AS (SELECT * FROM balance)" if names else FILLED.format(tres=tres),
+        balance=balance(statement, apart, looked),
+        averages=means(scope, statement, apart, filters, made.times),
+        known_means=", ".join(f"CASE WHEN b.{name} IS NOT NULL THEN m.{name} END AS {name}_mean" for name in FIGURES),
+        joined=joined_means(apart, "b"),
+        rows="rows AS (SELECT * FROM meant)" if names else FILLED.format(tres=tres),
         keys="".join(f"{name}, " for name in [*names, "tres"]),
-        means=",\n    ".join(f"{hours(name)} / (known_ms / {float(MS_PER_HOUR)}) AS {name}" for name in FIGURES),
+        means=",\n    ".join(f"{name}_mean AS {name}" for name in FIGURES),
         sums=",\n    ".join(f"{hours(name)} AS {name}_hours" for name in FIGURES),
         amounts=",\n    ".join(f"{exactly(name)} AS {name}_amount" for name in FIGURES),
         order=", ".join(["s.start_ms", f"list_position({tres}, tres)", *(f"{name} NULLS LAST" for name in names)]),
@@ -122,7 +131,7 @@ _MINOR = {"lost", "overcommitted", "down", "planned_down", "idle", "blocked"}
 
 
 def _mean(name: str) -> OutColumn:
-    says = f"{_SAYS[name]}; mean, weighted by time."
+    says = f"{_SAYS[name]}; mean over the time for which it is stated."
     return OutColumn(name, "GPUs, cores or GiB", says, _ROLES.get(name, "number"), name in _MINOR)
 
 

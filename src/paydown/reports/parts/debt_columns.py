@@ -16,7 +16,7 @@ COLUMNS = (
     OutColumn("debt_hours", HOURS, "Computational debt: inactive + underused. Null for memories.", "debt"),
     OutColumn("debt_share", "share", f"Debt: the part {_HELD}.", "share"),
     OutColumn(
-        "debt_equivalent", "GPUs or cores", "How many, used by nobody all the time covered, the debt equals.", "debt"
+        "debt_equivalent", "GPUs or cores", "How many, used by nobody all the time stated, the debt equals.", "debt"
     ),
     OutColumn("inactive_hours", HOURS, "Hard debt: held, and quiet for at least the inactivity span.", "debt"),
     OutColumn("underused_hours", HOURS, "Soft debt: held and active, the part above the use.", "debt"),

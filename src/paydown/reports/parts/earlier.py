@@ -10,10 +10,10 @@ from paydown.model.units import BUCKET_MS
 from paydown.model.window import Window
 from paydown.reports.parts.balance import IS_INDEBTED, balance, cells
 from paydown.reports.parts.cuts import Cut
-from paydown.reports.parts.lengths import finest
 from paydown.reports.parts.scope import Scope, said
 from paydown.reports.parts.stated import covers, stated
 from paydown.reports.parts.statement import Statement, quoted
+from paydown.reports.parts.times import finest
 
 if TYPE_CHECKING:
     import pyarrow as pa
