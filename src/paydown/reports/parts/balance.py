@@ -90,10 +90,12 @@ def summed(
 ) -> str:
     """Give the WITH clause of `cells`: a scope's postings summed by some cuts, and what else they are apart by."""
     source = postings(statement, scope.window, filters, fine=fine(scope, cuts), rolled=rolled(scope, filters, cuts))
-    return summed_of(scope, statement, cuts, source)
+    return summed_of(scope, statement, cuts, source, apart)
 
 
-def summed_of(scope: Scope, statement: Statement, cuts: Sequence[Cut], source: str) -> str:
+def summed_of(
+    scope: Scope, statement: Statement, cuts: Sequence[Cut], source: str, apart: Sequence[str] = _POSTED
+) -> str:
     """Give the WITH clause of `cells` of the postings that some SQL gives."""
     named, joins = joined(scope, statement, cuts)
     columns = ", ".join(
