@@ -219,3 +219,14 @@ def test_of_a_full_node_nothing_is_not_held_even_where_some_of_it_was_held_befor
     (row,) = rows(book.store(daily=lines, posted=book.posted(book.DAY), sources=[book.SOURCE]))
     assert (row["reported_hours"], row["allocated_hours"], row["not_held_hours"]) == (10, 11, 0)
     assert (row["allocated_share"], row["not_held_share"]) == (1, 0)
+
+
+def test_where_what_is_measured_is_pooled_it_is_said_with_what_mends_it(book):
+    lines = [book.entry("unobserved", 6, detail="pooled", basis="none", signal=None), book.entry("inactive", 2)]
+    shown = {"posted": book.posted(book.DAY), "sources": [book.SOURCE]}
+    (note,) = [note for note in run(book.store(daily=lines, **shown), LedgerParameters()).notes if "pooled" in note]
+    assert note.startswith("6.0 GPU-hours were held on devices that are measured")
+    assert "hpc_job" in note
+    for more in ([book.entry("used", 9)], [book.entry("unobserved", 9, detail="dark")]):
+        some = [book.entry("unobserved", 1, detail="pooled", basis="none", signal=None), book.entry("used", 3), *more]
+        assert not any("pooled" in note for note in run(book.store(daily=some, **shown), LedgerParameters()).notes)

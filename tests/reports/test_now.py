@@ -221,3 +221,32 @@ def test_pseudonyms_leave_no_name(lab):
     answer = run(lab, NowQuestion(pseudonyms=True))
     rows = pa.concat_tables([part.rows.select(["user"]) for part in answer.more[:2]])
     assert not {"ada", "bob", "eve", "cat"} & set(rows["user"].to_pylist())
+
+
+QUEUED = """
+cluster lab; step 1m; origin 2024-01-01T00:00; supports {supports}
+node n1 gpus=4 cpus=16 memory=64G partitions=gpu
+row jobs job_id=1 user=cat partition={partition} state=PENDING submit=+2m eligible=+4m {asked}
+horizon +20m
+"""
+
+
+@pytest.mark.parametrize(
+    ("supports", "partition", "asked", "said"),
+    [
+        ("allocation wait", "gpu", "req_gpu_milli=4000", "no source states capacity and what is held throughout then"),
+        ("capacity allocation wait", "other", "req_gpu_milli=4000", "no node is listed for them then"),
+        ("capacity allocation wait", "gpu", "", "of jobs that do not say what they ask for (1)"),
+        ("capacity allocation wait", "gpu", "req_gpu_milli=4000", ""),
+    ],
+)
+def test_why_it_is_not_known_whether_it_fits(tmp_path, supports, partition, asked, said):
+    store = open_store(tmp_path / "store", create=True)
+    text = QUEUED.format(supports=supports, partition=partition, asked=asked)
+    facts = CONNECTOR.settings(folder=write_facts(tiny(text), tmp_path / "facts"))
+    ingest(store, CONNECTOR, facts, Context(), post=True)
+    found = run(store.snapshot(), NowQuestion(at_ms=ms(10), show=("waiting",)))
+    assert [row["fits"] for row in found.rows.to_pylist()] == [None if said else True]
+    told = [note for note in found.notes if "fits" in note]
+    assert len(told) == bool(said)
+    assert all(said in note for note in told)

@@ -32,7 +32,8 @@ paydown debt --by week --tres gpu --tres cpu --timezone Europe/Berlin
 
 ## Caveats
 
-Where nothing of what was held is observed, use and debt are null, and `debt_max_hours` is all that was held.
+Where nothing of what was held is observed, use and debt are null, and `debt_max_hours` is all that was held. Where that
+is so because nothing says which job held which of the measured devices (pooled), a note says how that can be mended.
 Without an inventory (table nodes) what is not held is null, never zero, and a note says so. Cut or filtered by what
 only holders have (account, team, user, job ...), what is not held is null as well: nobody held it. Memory held and not
 used is shown as underused; it is no part of the headline, so `debt_hours` of memories is null. What a job held before
@@ -57,6 +58,7 @@ from paydown.reports.parts.known import known
 from paydown.reports.parts.means import by_cluster, joined_means, means
 from paydown.reports.parts.parameters import LedgerParameters
 from paydown.reports.parts.pictures import FROM_THE_AXIS, HOURS, Bars
+from paydown.reports.parts.pooled import pooled
 from paydown.reports.parts.scope import Scope, scope_of
 from paydown.reports.parts.statement import Statement, quoted
 from paydown.reports.parts.times import Times, cells_of, times
@@ -123,6 +125,7 @@ def run(snapshot: Snapshot, asked: LedgerParameters) -> Answer:
     held_alone = any(cut.holder for cut in cuts) or bool(OF_HOLDERS & set(filters))
     notes = [*scope.notes, *beside.notes, *compared.notes, *([GONE] * held_alone), *overlaps(cuts)]
     notes += stated.notes("equivalents")
+    notes += [] if overlaps(cuts) else pooled(looked, beside.totals)
     found = answer(
         "debt",
         scope,

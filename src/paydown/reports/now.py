@@ -6,7 +6,8 @@
   used, and the categories between, in whole GPUs, cores or GiB. They are means over the five minutes of the ledger that
   hold the moment, the same as `paydown timeline --at` gives.
 - `now.waiting`: the jobs that wait at the moment, the longest waiting first, with what they ask for, why they wait
-  (as last known), what is free on the nodes that they may use, and whether that would do.
+  (as last known), what is free on the nodes that they may use, and whether that would do; where these are null a
+  note says why.
 - `now.devices`: the devices that are held and that nothing runs on, the longest idle first. The `evidence` is
   `no process` where samples count the processes on the device and there are none; where they do not, it is `quiet`:
   without activity for at least the inactivity span, as the ledger has it. A device of which no sample says anything
@@ -58,7 +59,7 @@ from paydown.reports.parts.moment_columns import COLUMNS
 from paydown.reports.parts.parameters import LedgerParameters, TresName
 from paydown.reports.parts.pictures import FROM_THE_AXIS, UNITS, Bars
 from paydown.reports.parts.postings import Filters
-from paydown.reports.parts.queue import queue
+from paydown.reports.parts.queue import queue, unfit
 from paydown.reports.parts.scope import Scope, scope_of
 from paydown.reports.parts.slots import slots
 from paydown.reports.parts.waits import unsupported
@@ -166,6 +167,7 @@ def _waiting(scope: Scope, filters: Filters, asked: NowQuestion, moment: int) ->
         notes.append("Who waits is shown whatever the node: nobody waits for a certain one.")
     notes += lacking
     rows = found.rows
+    notes += unfit(scope, rows)
     if lacking and not rows.num_rows:
         return replace(_cut_off(found, asked), notes=tuple(notes))
     gpus = sum(value or 0 for value in rows["req_gpus"].to_pylist())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from paydown.model.units import MILLI, MS_PER_HOUR
 from paydown.reports.interface import Answer, OutColumn
 from paydown.reports.parts.answers import table
@@ -13,6 +15,7 @@ from paydown.reports.parts.moment import at
 from paydown.reports.parts.postings import Filters
 from paydown.reports.parts.scope import Scope
 from paydown.reports.parts.statement import Statement
+from paydown.reports.parts.vouched import vouched
 from paydown.reports.parts.waits import waits
 
 if TYPE_CHECKING:
@@ -76,3 +79,18 @@ def queue(scope: Scope, filters: Filters, moment_ms: int) -> tuple[Answer, int]:
         statement,
     )
     return table("now.waiting", scope, COLUMNS, scope.query(text, statement)), int(barred.to_pylist()[0]["jobs"])
+
+
+def unfit(scope: Scope, rows: pa.Table) -> list[str]:
+    """Say of how many jobs in the queue `free` and `fits` are null, and why."""
+    listed = [row for row in rows.to_pylist() if row["fits"] is None]
+    blind = [row["cluster"] for row in listed if row["free_gpus"] is None and row["free_cpus"] is None]
+    known = vouched(scope)
+    start, end = np.array([scope.window.start_ms]), np.array([scope.window.end_ms])
+    said = []
+    for cluster in dict.fromkeys(blind):
+        whole = int(known[cluster]["capacity"].within(start, end)[0]) == scope.window.length_ms
+        why = "no node is listed for them" if whole else "no source states capacity and what is held throughout"
+        said.append(f"free and fits of jobs of {cluster} are null ({blind.count(cluster):,}): {why} then.")
+    vague = len(listed) - len(blind)
+    return said + [f"fits is null of jobs that do not say what they ask for ({vague:,})."] * bool(vague)
