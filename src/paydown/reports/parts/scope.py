@@ -17,13 +17,15 @@ from paydown.reports.parts.statement import Statement
 from paydown.reports.parts.strangers import strangers
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from paydown.reports.parts.parameters import Parameters
     from paydown.store.snapshot import Snapshot
 
 KNOWN_SQL = """
 SELECT min(start_ms) AS start_ms, max(end_ms) AS end_ms FROM (
     SELECT cluster, epoch_ms(covers_from) AS start_ms, epoch_ms(covers_to) AS end_ms FROM sources
-    UNION ALL SELECT cluster, min(epoch_ms(start)), NULL FROM allocations GROUP BY cluster
+    UNION ALL SELECT cluster, start_ms, NULL FROM ({held})
     UNION ALL SELECT cluster, epoch_ms(CAST(min(day) AS TIMESTAMP)), epoch_ms(max("end")) FROM posted
     WHERE cluster NOT IN (SELECT cluster FROM sources) GROUP BY cluster
 ) WHERE {where}
@@ -146,11 +148,29 @@ def _known(snapshot: Snapshot, clusters: tuple[str, ...]) -> Window | None:
     if not clusters:
         return None
     statement = Statement()
-    sql = KNOWN_SQL.format(where=statement.one_of("cluster", clusters))
-    row = snapshot.query(sql, statement.params, clusters=list(clusters)).to_pylist()[0]
+    held = _first_held(snapshot, clusters)
+    sql = KNOWN_SQL.format(
+        held="SELECT cluster, min(epoch_ms(start)) AS start_ms FROM allocations GROUP BY cluster"
+        if held is None
+        else "SELECT * FROM first_held",
+        where=statement.one_of("cluster", clusters),
+    )
+    given = {} if held is None else {"first_held": held}
+    row = snapshot.query(sql, statement.params, clusters=list(clusters), tables=given).to_pylist()[0]
     if row["start_ms"] is None:
         return None
     return Window(row["start_ms"], max(row["start_ms"], row["end_ms"] or row["start_ms"]))
+
+
+def _first_held(snapshot: Snapshot, clusters: tuple[str, ...]) -> pa.Table | None:
+    """Give when something was first held on each cluster, from the log of the store; None where that does not tell."""
+    import pyarrow as pa
+
+    files = snapshot.data_files("allocations", clusters=list(clusters))
+    if not all("start" in file.low for file in files):
+        return None
+    found = {"cluster": [file.part[0] for file in files], "start_ms": [file.low["start"] for file in files]}
+    return pa.table(found, schema=pa.schema({"cluster": pa.string(), "start_ms": pa.int64()}))
 
 
 def _window(asked: Parameters, known: Window | None) -> Window:
