@@ -32,6 +32,10 @@ ASKED: dict[str, tuple[str, dict[str, object], float]] = {
     "usage --by account": ("usage", {"by": ("account",)}, QUICK),
     "jobs, the first 20": ("jobs", {"limit": 20}, QUICK),
     "jobs, all": ("jobs", {}, CUT_BY_JOB),
+    "wait": ("wait", {}, QUICK),
+    "now": ("now", {}, QUICK),
+    "nodes": ("nodes", {}, QUICK),
+    "utilization": ("utilization", {}, QUICK),
 }
 """What is asked, by what is said of it: report, parameters, target."""
 

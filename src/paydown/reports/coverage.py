@@ -57,7 +57,7 @@ class CoverageQuestion(Parameters):
 
     node: tuple[str, ...] = Field((), description="Only these nodes, in the tables by node.")
     signals: bool = Field(True, description="Say which samples there are, in coverage.signals.")
-    gaps: bool = Field(True, description="List the gaps, in coverage.gaps; slow where there are many entries.")
+    gaps: bool = Field(True, description="List the gaps, in coverage.gaps.")
 
 
 def run(snapshot: Snapshot, asked: CoverageQuestion) -> Answer:
@@ -85,6 +85,7 @@ REPORT = Report(
         Need("sources", "What sources vouch for, and up to when, is not known."),
         Need("daily", "What share of what was held is observed is not known: no day is posted."),
         Need("entries", "Gaps are not known."),
+        Need("gaps", "Gaps are looked for in the entries, which takes longer."),
         Need("posted", "Which days are posted is not known."),
         Need("allocations", "What is held, of which a share could be observed, is not known."),
         Need("gpu_samples", "Which signals of GPUs are there is not known."),

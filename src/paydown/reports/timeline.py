@@ -114,6 +114,7 @@ REPORT = Report(
     needs=(
         Need("entries", "Buckets shorter than a day cannot be shown.", required=True),
         Need("daily", "Buckets of a day cannot be shown.", required=True),
+        Need("hourly", "Hours are summed from the entries, which takes longer."),
         Need("nodes", "Capacity and what nobody holds are null."),
         Need("allocations", "What is held is not known."),
         Need("gpu_samples", "The use of GPUs is unobserved, unless job_usage has it."),

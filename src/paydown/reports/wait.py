@@ -187,6 +187,7 @@ REPORT = Report(
         Need("jobs", "There is nothing to show: waits are those of jobs.", required=True),
         Need("allocations", "Jobs that do not say what they ask for are of no size class."),
         Need("entries", "What was free meanwhile is null."),
+        Need("free_capacity", "What was free meanwhile comes from the entries, which takes longer."),
         Need("daily", "What was free meanwhile is null."),
         Need("nodes", "What was free meanwhile is null: capacity is not known."),
         Need("sources", "Jobs that have not started wait up to the end of the window; what was free is null."),
