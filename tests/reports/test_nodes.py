@@ -14,7 +14,9 @@ from paydown.errors import UsageError
 from paydown.ingest import ingest
 from paydown.ledger.settings import LedgerSettings
 from paydown.model.units import MS_PER_DAY, MS_PER_HOUR
+from paydown.reports import debt
 from paydown.reports.nodes import NodesQuestion, run
+from paydown.reports.parts.parameters import LedgerParameters
 from paydown.reports.parts.pictures import Heat
 from paydown.store import open_store
 from paydown.surfaces import charts
@@ -177,6 +179,23 @@ def test_an_inventory_of_an_instant_has_no_hours(ask):
     answer = ask(site(sources=[source], jobs=[], allocations=[], gpu_samples=[]))
     assert by(answer, "node")["n1",]["gpus"] == 4
     assert any("over no time" in note for note in answer.notes)
+
+
+@pytest.mark.parametrize("until", [10, 8])
+def test_capacity_is_that_of_debt_or_the_difference_is_said(tmp_path, until):
+    """Over ten hours n1 and n2 list 4 x 10 + 2 x 5 GPU-hours; up to the eighth hour 4 x 8 + 2 x 3 are stated."""
+    source = {**C, "source": "s", "covers_from": T}
+    sources = [source | {"supports": "capacity", "covers_to": END}]
+    sources.append(source | {"source": "t", "supports": "allocation;use", "covers_to": hour(until)})
+    store = open_store(tmp_path / "store", create=True)
+    take(store, site(sources=sources), LedgerSettings())
+    answer = run(store.snapshot(), NodesQuestion(tres=("gpu",)))
+    capacity = sum(row["capacity_hours"] or 0 for row in answer.rows.to_pylist())
+    (owed,) = debt.run(store.snapshot(), LedgerParameters(tres=("gpu",))).rows.to_pylist()
+    assert (capacity, owed["reported_hours"]) == (50, 50 if until == 10 else 38)
+    told = [note for note in answer.notes if note.startswith("The inventory lists")]
+    assert bool(told) == (until == 8)
+    assert all("lists 50.0 GPU-hours (capacity_hours); of 38.0 it is" in note for note in told)
 
 
 def test_what_cannot_be_asked(ask):

@@ -7,8 +7,9 @@ does nothing.
 
 One row for each node and TRES; `--by` puts nodes together by gpu_model, pool, partition or cluster, or shows every
 device. `gpus` is what the inventory last listed; `capacity_hours` is what it lists over the window, whether anybody
-states what was held or not. `up_share`, `planned_down_share` and `down_share` are parts of the time listed. `state` and
-`reason` are those at its end. The other figures are the ledger's, as in [debt](debt.md).
+states what was held or not: where that is more than the capacity in [debt](debt.md), a note says so. `up_share`,
+`planned_down_share` and `down_share` are parts of the time listed. `state` and `reason` are those at its end. The
+other figures are the ledger's, as in [debt](debt.md).
 
 The pictures: a map of nodes over time, shaded by the share of their capacity that was held, and by the share used
 (by hours up to a week, else by days). With `--by device` the mean of the signal that counts as use, hour by hour.
@@ -39,14 +40,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from paydown.errors import UsageError
-from paydown.model.units import MS_PER_DAY
+from paydown.model.units import MS_PER_DAY, TRES
 from paydown.reports.interface import Answer, Need, OutColumn, Report
 from paydown.reports.parts.answers import answer, table
 from paydown.reports.parts.curve import buckets, curve
 from paydown.reports.parts.cuts import CUTS, Cut
 from paydown.reports.parts.distribution import OWN_CUTS, Chosen, by_the_hour, figures, summed
 from paydown.reports.parts.fleet import Node, fleet
-from paydown.reports.parts.known import known
+from paydown.reports.parts.known import Known, known
 from paydown.reports.parts.occupancy import FIGURES, GROUPS, devices, occupancy
 from paydown.reports.parts.parameters import Parameters, TresName
 from paydown.reports.parts.pictures import Heat
@@ -123,7 +124,7 @@ def run(snapshot: Snapshot, asked: NodesQuestion) -> Answer:
     beside = known(scope, filters, tres)
     rows = devices(scope, nodes, filters) if by_device else occupancy(scope, groups, nodes, {**filters, "tres": tres})
     columns = _device_columns() if by_device else [*(cut.column for cut in groups), *COLUMNS]
-    notes = [*scope.notes, *beside.notes, *_refused(scope), *_undated(nodes)]
+    notes = [*scope.notes, *beside.notes, *(_refused(scope) or _beyond(nodes, beside)), *_undated(nodes)]
     found = answer("nodes", scope, asked, columns, rows, coverage=beside.coverage, notes=notes)
     more = _device_map(scope, filters) if by_device else _map(scope, groups, {**filters, "tres": tres})
     return replace(found, more=more, headline=_headline(nodes))
@@ -180,6 +181,21 @@ def _refused(scope: Scope) -> list[str]:
             f"cannot be told from what is free. {said}".strip()
         )
     return found
+
+
+def _beyond(nodes: Sequence[Node], beside: Known) -> list[str]:
+    """Say so where the inventory lists more than the capacity that is stated, which the other reports count."""
+    said = []
+    for name, totals in beside.totals.items():
+        listed = sum(node.capacity.get(name) or 0 for node in nodes)
+        if listed != totals.amount("reported"):
+            unit = TRES[name]
+            said.append(
+                f"The inventory lists {listed / unit.per_hour:,.1f} {unit.hour_unit} (capacity_hours); of "
+                f"{totals.hours('reported'):,.1f} it is also stated what was held, which is the capacity that debt "
+                "reports and that shares divide by."
+            )
+    return said
 
 
 def _undated(nodes: Sequence[Node]) -> list[str]:

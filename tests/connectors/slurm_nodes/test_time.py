@@ -86,7 +86,9 @@ def test_without_a_since_it_holds_since_the_first_fact(take, store, tmp_path):
 
 def test_with_nothing_else_known_it_says_so_and_the_same_dump_may_come_again(take, store, tmp_path):
     done = take((0, [g()]))
-    assert any("Nothing earlier is known of the cluster than 2026-01" in note for note in done.notes)
+    assert any(
+        "Nothing earlier is known of the cluster than 2026-01" in note and "once more" in note for note in done.notes
+    )
     accounts = tmp_path / "sacct.txt"
     accounts.write_text(
         "JobID|Cluster|State|Submit|Start|End|NodeList|AllocTRES\n"

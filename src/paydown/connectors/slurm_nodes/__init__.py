@@ -135,8 +135,8 @@ def _since(cluster: Cluster, at: int, context: Context, *, first: bool) -> tuple
     known = context.first_ms(cluster.name)
     if known is None or known >= at:
         return at, (
-            f"Nothing earlier is known of the cluster than {_said(at)}, when this dump was made (--at): ingest older "
-            "accounting first, or say --since TIME."
+            f"Nothing earlier is known of the cluster than {_said(at)}, when this dump was made (--at), so capacity "
+            "before is not either: ingest older accounting and then this dump once more, or say --since TIME."
         )
     return known, (
         f"The nodes are taken to have been as at {_said(at)} since {_said(known)}, the first fact of the cluster "
