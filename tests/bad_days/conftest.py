@@ -164,7 +164,8 @@ def _fill(days):
 
 def points(calls, most):
     """Give some of the calls, evenly; all of them where they are no more than that."""
-    return sorted({round(1 + i * (calls - 1) / max(most - 1, 1)) for i in range(min(most, calls))})
+    most = min(most, calls)
+    return sorted({round(1 + i * (calls - 1) / max(most - 1, 1)) for i in range(most)})
 
 
 @pytest.fixture(scope="session")

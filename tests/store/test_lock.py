@@ -154,6 +154,14 @@ def test_a_lease_never_written_is_respected_for_a_while(store, clock):
         pass
 
 
+def test_a_lease_never_written_is_waited_for_where_no_other_process_can_hold_the_kernels_lock(store, clock):
+    lease = Path(store.path) / "writer.lease"
+    lease.touch()
+    os.utime(lease, (clock.now_s, clock.now_s))
+    with hold(store, clock, kind="ext4"):
+        assert 5 <= clock.slept < 6
+
+
 def test_a_holder_notices_that_it_was_taken_over(store, table, clock):
     node = {"cluster": "c", "node": "n", "partitions": "", "start": 0}
     store._filesystem, store._clock = "nfs4", clock.clock

@@ -179,11 +179,20 @@ def _lease(store: str, patience: _Patience, clock: Clock, command: str, *, locke
             handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o664)
         except FileExistsError:
             if not _take_away(place, clock.now(), locked=locked):
-                patience.wait()
+                _wait(place, patience, clock, locked=locked)
         except OSError as error:
             raise _unwritable(store, error) from error
         else:
             return _signed(FileLease(place, handle, holder.myself(command, clock.now(), locked=locked)), clock)
+
+
+def _wait(place: Path, patience: _Patience, clock: Clock, *, locked: bool) -> None:
+    """Wait as long as the caller would; and, where only a dead writer can have left it unsigned, until that is sure."""
+    seen = _read(place)
+    if locked and seen is not None and seen[0] is None:
+        clock.sleep(_LOOK_S)
+    else:
+        patience.wait()
 
 
 def _signed(lease: FileLease, clock: Clock) -> FileLease:
