@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from paydown.config import Settings, usual_store
@@ -17,6 +15,8 @@ from paydown.model.window import to_ms
 from paydown.plugins import Found, built_in, discover
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from paydown.connectors.interface import Connector
     from paydown.reports.interface import Report
     from paydown.store.store import Store
@@ -81,6 +81,10 @@ class App:
         if processes == 1:
             yield None
             return
+        # Imported late: reports and most commands need no other process.
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             yield pool
 
