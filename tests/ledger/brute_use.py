@@ -223,7 +223,6 @@ def by_figures(of_attempt: list[Holding], usage: list[Row], node: str, tres: str
 
     `of_attempt`: what its allocations on the node hold; `usage`: its job_usage rows.
     """
-    rows = {id(holding.allocation): holding.allocation for holding in of_attempt}.values()
-    counted = [atom.sample for holding in of_attempt for atom in holding.atoms if atom.sample is not None]
-    measured = any(row.start <= sample.start < row.end for sample in counted for row in rows)
+    counted = [(each.allocation, atom.sample) for each in of_attempt for atom in each.atoms if atom.sample is not None]
+    measured = any(row.start <= sample.start < row.end for row, sample in counted)
     return not measured and any_figure(usage, node, tres, settings)

@@ -42,6 +42,11 @@ def test_the_same_to_the_integer(part):
         check(*drawn(number), f"cluster {number}")
 
 
+@pytest.mark.parametrize("number", [5318, 7938])
+def test_the_same_where_a_sample_begins_in_another_allocation_of_its_attempt(number):
+    check(*drawn(number), f"cluster {number}")
+
+
 @settings(max_examples=max(10, CLUSTERS // 20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(clusters())
 def test_the_same_on_clusters_that_shrink(both):
