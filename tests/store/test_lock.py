@@ -162,6 +162,16 @@ def test_a_lease_never_written_is_waited_for_where_no_other_process_can_hold_the
         assert 4.9 < clock.slept < 5.1
 
 
+@pytest.mark.parametrize("kind", ["ext4", "nfs4"])
+def test_a_lease_never_written_whose_date_a_clock_set_years_ahead_is_dead(store, clock, kind):
+    lease = Path(store.path) / "writer.lease"
+    lease.touch()
+    os.utime(lease, (clock.now_s + 10 * 365 * 86_400,) * 2)
+    clock.then = lambda: pytest.fail("it waits") if clock.slept > 60 else None
+    with hold(store, clock, kind=kind):
+        pass
+
+
 def test_a_holder_notices_that_it_was_taken_over(store, table, clock):
     node = {"cluster": "c", "node": "n", "partitions": "", "start": 0}
     store._filesystem, store._clock = "nfs4", clock.clock

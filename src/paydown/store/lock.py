@@ -227,7 +227,8 @@ def _take_away(place: Path, now: float, *, locked: bool) -> bool:
 def _stale(seen: tuple[Holder | None, float], now: float, *, locked: bool) -> bool:
     found, changed = seen
     if found is None:
-        return now - changed > (_UNWRITTEN_S if locked else holder.STALE_S)
+        # Either way: a date ahead is that of a clock that was set back since, and must not be waited for.
+        return abs(now - changed) > (_UNWRITTEN_S if locked else holder.STALE_S)
     return holder.dead(found, now, locked=locked)
 
 
