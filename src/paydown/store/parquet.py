@@ -42,10 +42,14 @@ def write(uri: str, table: Table, part: tuple[str, ...], rows: pa.Table) -> Data
             use_dictionary=[name for name in rows.column_names if name not in (*ascending, *_counted(table))],
             column_encoding=dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
         )  # fmt: skip
-        with writer:
+        try:
             # A row group at a time, so that numbers kept in fewer bits are never all there in 64.
             for first in range(0, max(rows.num_rows, 1), table.row_group):
                 writer.write_table(rows.slice(first, table.row_group).cast(writer.schema), table.row_group)
+            writer.close()
+        finally:
+            # After an error its closing would raise another, in place of the first or when it is collected.
+            writer.is_open = False
         size = sink.tell()
     low, high, nulls = _statistics(table, met[0])
     return DataFile(path, size, rows.num_rows, part, int(time.time() * 1000), low, high, nulls)
