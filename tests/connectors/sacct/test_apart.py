@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 from tests.connectors.sacct.test_json import DUMPS, KEYS, NEW, OLD, keyed, read
 
-from paydown.connectors.sacct import lines
-from paydown.connectors.sacct.apart import together
+from paydown.dialects.slurm_accounting import lines
+from paydown.dialects.slurm_accounting.apart import together
 
 FIRST = {"JobID": "7", "State": "REQUEUED", "Submit": "2024-03-01T07:00:00", "Start": "2024-03-01T07:10:00",
          "End": "2024-03-01T07:20:00", "Elapsed": "00:10:00"}  # fmt: skip

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paydown.connectors.sacct import document
-from paydown.connectors.sacct.document import Document
+from paydown.dialects.slurm_accounting import document
+from paydown.dialects.slurm_accounting.document import Document
 from paydown.errors import InputError
 
 VALUES = st.recursive(

@@ -8,9 +8,9 @@ from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paydown.connectors.sacct import gathered
-from paydown.connectors.sacct.allocations import nodes_of
-from paydown.connectors.sacct.gathered import Gathered
+from paydown.dialects.slurm_accounting import gathered
+from paydown.dialects.slurm_accounting.allocations import nodes_of
+from paydown.dialects.slurm_accounting.gathered import Gathered
 from paydown.model.batch import Batch
 
 NUMBERS = st.from_regex(r"[0-9]{1,3}(-[0-9]{1,3})?", fullmatch=True)

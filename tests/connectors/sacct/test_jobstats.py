@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.connectors.sacct.conftest import BASE
 from tests.connectors.sacct.test_json import DUMPS, NEW, OLD, read
 
-from paydown.connectors.sacct import jobstats
+from paydown.dialects.slurm_accounting import jobstats
 from paydown.surfaces.cli.main import root
 
 GIB = 1 << 30

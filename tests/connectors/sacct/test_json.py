@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.connectors.sacct.conftest import Read
 
 from paydown.connectors.interface import Context
-from paydown.connectors.sacct import CONNECTOR, SacctSettings, json_dump
+from paydown.connectors.sacct import CONNECTOR, SacctSettings
+from paydown.dialects.slurm_accounting import json_dump
 from paydown.errors import InputError
 from paydown.testing import check_connector
 

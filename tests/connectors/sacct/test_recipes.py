@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tests.connectors.sacct.test_json import DUMPS, NEW, OLD
 
-from paydown.connectors.sacct import lines
 from paydown.connectors.sacct.recipes import FORMAT, RECIPES
+from paydown.dialects.slurm_accounting import lines
 
 PAGE = Path(__file__).parents[3] / "docs" / "connectors" / "sacct.md"
 

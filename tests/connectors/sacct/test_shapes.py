@@ -10,7 +10,7 @@ import json
 import pytest
 from tests.connectors.sacct.test_json import NEW, answer, keyed, read
 
-from paydown.connectors.sacct import json_rows, shapes
+from paydown.dialects.slurm_accounting import json_rows, shapes
 
 RECORDED = frozenset({"kind", "kind_source", "restarts"})
 

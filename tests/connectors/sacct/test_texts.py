@@ -86,7 +86,7 @@ def test_pending_array_tasks_are_spelt_out(jobs):
 
 
 def test_array_tasks_that_have_no_row_are_counted(jobs, monkeypatch):
-    monkeypatch.setattr("paydown.connectors.sacct.jobs.MOST_TASKS", 3)
+    monkeypatch.setattr("paydown.dialects.slurm_accounting.jobs.MOST_TASKS", 3)
     row = {"State": "PENDING", "Start": "Unknown", "End": "Unknown", "NodeList": "None assigned"}
     found = jobs({**row, "JobID": "123_[0-9]"}, {**row, "JobID": "124_[1,2,...]"})
     assert [row["job_id"] for row in found.jobs] == ["123_0", "123_1", "123_2", "124_1", "124_2"]
@@ -355,7 +355,7 @@ def test_a_dump_in_many_pieces_is_read_as_one(jobs, monkeypatch):
     for at in range(60):
         rows += [{"JobID": f"{at}", "TotalCPU": "00:30:00"}, {"JobID": f"{at}.batch", "MaxRSS": f"{at + 1}G"}]
     whole = jobs(*rows)
-    monkeypatch.setattr("paydown.connectors.sacct.lines.BLOCK", 700)
+    monkeypatch.setattr("paydown.dialects.slurm_accounting.lines.BLOCK", 700)
     pieces = jobs(*rows)
     assert len(whole.usage) == 120
     key = lambda row: (row["job_id"], row["signal"])  # noqa: E731 -- a sort key

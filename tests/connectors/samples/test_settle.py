@@ -2,7 +2,8 @@
 
 import pytest
 
-from paydown.connectors.samples import settle, tables
+from paydown.connectors.samples import tables
+from paydown.dialects.samples import settle
 
 MAP = ("end=t:s", "gpu=g", "gpu_model=m", "gpu_util_ratio=u", "tensor_active_ratio=x")
 

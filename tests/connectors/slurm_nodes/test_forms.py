@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from paydown.connectors.slurm_nodes import dump_of
-from paydown.connectors.slurm_nodes.gres import parse_gres
-from paydown.connectors.slurm_nodes.node import Held
-from paydown.connectors.slurm_nodes.states import state_of, words_of
+from paydown.dialects.slurm_nodes.gres import parse_gres
+from paydown.dialects.slurm_nodes.node import Held
+from paydown.dialects.slurm_nodes.states import state_of, words_of
 from paydown.errors import InputError
 
 from . import sample, written

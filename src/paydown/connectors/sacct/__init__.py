@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import IO
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,18 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from paydown.connectors.interface import Connector, Context, Item
-from paydown.connectors.sacct.allocations import allocation_rows
-from paydown.connectors.sacct.apart import together
-from paydown.connectors.sacct.gathered import Gathered
-from paydown.connectors.sacct.jobs import job_rows
-from paydown.connectors.sacct.jobstats import summary_rows
-from paydown.connectors.sacct.json_dump import JsonDump
-from paydown.connectors.sacct.lines import Dump
 from paydown.connectors.sacct.recipes import RECIPES
-from paydown.connectors.sacct.records import Doubts, Records, read_records
 from paydown.connectors.sacct.settings import SacctSettings
-from paydown.connectors.sacct.texts import column, durations_ms
-from paydown.connectors.sacct.usage import USAGE_COLUMNS, Zeros, usage_rows
+from paydown.dialects.slurm_accounting.allocations import allocation_rows
+from paydown.dialects.slurm_accounting.apart import together
+from paydown.dialects.slurm_accounting.gathered import Gathered
+from paydown.dialects.slurm_accounting.jobs import job_rows
+from paydown.dialects.slurm_accounting.jobstats import summary_rows
+from paydown.dialects.slurm_accounting.json_dump import JsonDump
+from paydown.dialects.slurm_accounting.lines import Dump
+from paydown.dialects.slurm_accounting.records import Doubts, Records, read_records
+from paydown.dialects.slurm_accounting.texts import column, durations_ms
+from paydown.dialects.slurm_accounting.usage import USAGE_COLUMNS, Zeros, usage_rows
 from paydown.errors import InputError
 from paydown.model.batch import Batch, Vouch
 from paydown.model.delimited import begins_json, open_bytes
@@ -100,7 +101,11 @@ def read(settings: SacctSettings, context: Context) -> Iterator[Item]:
 def _opened(path: str, settings: SacctSettings, doubts: Doubts) -> Dump | JsonDump:
     """Open a dump of either form, which its first character tells."""
     stream = open_bytes(path)
-    return JsonDump(path, stream, doubts) if begins_json(path, stream) else Dump(path, settings, stream)
+    return JsonDump(path, stream, doubts) if begins_json(path, stream) else _text(path, settings, stream)
+
+
+def _text(path: str, settings: SacctSettings, stream: IO[bytes]) -> Dump:
+    return Dump(path, stream, columns=settings.columns, delimiter=settings.delimiter)
 
 
 def _dump(dump: Dump | JsonDump, cluster: str | None, zone: ZoneInfo, seen: _Seen) -> Iterator[Item]:

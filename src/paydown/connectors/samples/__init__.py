@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo
 
 from paydown.connectors.interface import Connector, Context, Item
-from paydown.connectors.samples.frames import Frame
-from paydown.connectors.samples.mapping import mapped
 from paydown.connectors.samples.monitors import read_dcgmi, read_dmon
 from paydown.connectors.samples.opened import opened
-from paydown.connectors.samples.prometheus import Answers
 from paydown.connectors.samples.reading import Reading
 from paydown.connectors.samples.recipes import RECIPES
 from paydown.connectors.samples.settings import SamplesSettings
-from paydown.connectors.samples.settle import Settler
 from paydown.connectors.samples.smi import read_smi
 from paydown.connectors.samples.tables import read_csv, read_parquet
+from paydown.dialects.samples.answers import read_answer
+from paydown.dialects.samples.frames import Frame
+from paydown.dialects.samples.mapping import mapped
+from paydown.dialects.samples.prometheus import Answers
+from paydown.dialects.samples.settle import Settler
 from paydown.model.batch import Reject
 
 READERS: dict[str, Callable[[Reading], Iterator[Frame | Reject]]] = {
@@ -34,16 +35,17 @@ READERS: dict[str, Callable[[Reading], Iterator[Frame | Reject]]] = {
 
 def read(settings: SamplesSettings, context: Context) -> Iterator[Item]:
     """Yield the samples of each file, then what they vouch for."""
-    told = mapped(settings)
-    settler = Settler(settings, context.cluster)
-    answers = Answers()
+    told = mapped(settings.map, settings.map_file)
+    given = settings.interval_ms
+    settler = Settler("samples", context.cluster, interval_ms=given, believe_zeros=settings.believe_zeros)
+    answers = Answers(told, short=settings.short_names, metric=settings.metric, interval_ms=given)
     doubled = 0
     for done, name in enumerate(settings.files):
         context.progress(name, done / len(settings.files))
         with opened(name, settings) as file:
             reading = Reading(file, settings, told, ZoneInfo(context.timezone))
             if file.form == "prometheus":
-                answers.add(reading)
+                answers.add(name, read_answer(name, file.path), reading.named)
                 continue
             yield from _taken(READERS[file.form](reading), settler)
             doubled += reading.doubled

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.samples.frames import encoded
-from paydown.connectors.samples.mapping import Mapped
 from paydown.connectors.samples.texts import Figures, Moments, array, figures, local, moments, scaled
+from paydown.dialects.samples.frames import encoded
+from paydown.dialects.samples.mapping import Mapped
 from paydown.errors import InputError
 from paydown.model.instants import milliseconds
 from paydown.model.measures import TIMES

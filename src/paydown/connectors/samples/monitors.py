@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.samples.frames import Frame, encoded, need_node, repeated
 from paydown.connectors.samples.lines import bad_cells
 from paydown.connectors.samples.reading import Reading
 from paydown.connectors.samples.smi import fill
 from paydown.connectors.samples.texts import moments
+from paydown.dialects.samples.frames import Frame, encoded, need_node, repeated
 from paydown.errors import InputError
 from paydown.model.batch import Reject
 from paydown.model.delimited import open_bytes, readable

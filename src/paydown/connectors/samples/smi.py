@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.samples.frames import Frame, encoded, need_node, repeated
 from paydown.connectors.samples.lines import bad_cells, whole_lines
 from paydown.connectors.samples.reading import Reading
 from paydown.connectors.samples.texts import array, figures, moments, scaled
+from paydown.dialects.samples.frames import Frame, encoded, need_node, repeated
 from paydown.errors import InputError
 from paydown.model.batch import LINE, Reject
 from paydown.model.delimited import Dialect, Source, header_of, open_text

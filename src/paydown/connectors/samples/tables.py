@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from paydown.connectors.samples.columns import at_and_faults, durations, names, numbers
-from paydown.connectors.samples.frames import Frame, need_node, repeated, shortened
 from paydown.connectors.samples.lines import bad_cells, whole_lines
-from paydown.connectors.samples.mapping import WHO, Mapped
 from paydown.connectors.samples.reading import Reading
 from paydown.connectors.samples.texts import array, scaled
+from paydown.dialects.samples.frames import Frame, need_node, repeated, shortened
+from paydown.dialects.samples.mapping import WHO, Mapped
 from paydown.errors import InputError, UsageError
 from paydown.model.batch import LINE, Reject
 from paydown.model.delimited import Dialect, header_of, open_text

@@ -9,17 +9,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from paydown.connectors.interface import Connector, Context, Item
-from paydown.connectors.slurm_nodes.cluster import SOURCE, Cluster
-from paydown.connectors.slurm_nodes.json_text import is_json, read_json
-from paydown.connectors.slurm_nodes.node import Dump
 from paydown.connectors.slurm_nodes.recipes import RECIPES
 from paydown.connectors.slurm_nodes.settings import SlurmNodesSettings
-from paydown.connectors.slurm_nodes.text import is_text, read_text
+from paydown.dialects.slurm_nodes.cluster import Cluster, Taking
+from paydown.dialects.slurm_nodes.json_text import is_json, read_json
+from paydown.dialects.slurm_nodes.node import Dump
+from paydown.dialects.slurm_nodes.text import is_text, read_text
 from paydown.errors import InputError
 from paydown.model.batch import Reject, Vouch
 from paydown.model.delimited import read_whole
 from paydown.model.window import from_ms
+
+SOURCE = "slurm-nodes"
+"""The name of the connector and of its source."""
 
 MOST_BYTES = 1 << 28
 """The largest dump that is read, unpacked."""
@@ -50,10 +56,18 @@ def read(settings: SlurmNodesSettings, context: Context) -> Iterator[Item]:
     for at, doubt, dump in sorted(dumps, key=lambda each: each[0]):
         name = context.cluster or dump.cluster or ""
         if name not in clusters:
-            clusters[name] = Cluster.of(name, settings, context)
-        yield from _told(clusters[name], dump, at, doubt, context)
+            clusters[name] = _known(name, settings, context)
+        yield from _told(clusters[name], dump, at, doubt, settings.since_ms, context)
     for cluster in clusters.values():
         yield from cluster.batches(", ".join(settings.files))
+
+
+def _known(name: str, settings: SlurmNodesSettings, context: Context) -> Cluster:
+    """Take what the store holds of a cluster, and when its dumps were made."""
+    sources = context.stored("sources", name)
+    ours = sources.filter(pc.equal(sources["source"], SOURCE))
+    taking = Taking(settings.partial, settings.hold, settings.gpu_memory)
+    return Cluster.of(name, taking, context.stored, set(ours["covers_to"].cast(pa.int64()).to_pylist()))
 
 
 def dump_of(path: str, cluster: str | None, zone: ZoneInfo) -> Dump:
@@ -105,7 +119,7 @@ def _said(ms: int) -> str:
     return f"{from_ms(ms):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _told(cluster: Cluster, dump: Dump, at: int, doubt: str, context: Context) -> Iterator[Item]:
+def _told(cluster: Cluster, dump: Dump, at: int, doubt: str, asked: int | None, context: Context) -> Iterator[Item]:
     """Take a dump, unless a later one is known; vouch for the time since the one before."""
     last = max(cluster.instants, default=None)
     first = cluster.before(at) is None
@@ -114,7 +128,7 @@ def _told(cluster: Cluster, dump: Dump, at: int, doubt: str, context: Context) -
             detail = f"made at {_said(at)}, before a dump that is known: dumps are read in order of time"
             yield Reject("nodes", dump.origin, None, "earlier-dump", detail, "", cluster=cluster.name)
         return
-    since, assumed = _since(cluster, at, context, first=first)
+    since, assumed = _since(cluster, at, asked, context, first=first)
     cluster.take(dump, at, since)
     covers = since if first else cluster.before(at)
     notes = [f"{doubt} (--at TIME says otherwise)."] if doubt else []
@@ -122,9 +136,8 @@ def _told(cluster: Cluster, dump: Dump, at: int, doubt: str, context: Context) -
     yield Vouch(cluster.name, SOURCE, SUPPORTS, covers, at, " ".join(note for note in notes if note))
 
 
-def _since(cluster: Cluster, at: int, context: Context, *, first: bool) -> tuple[int, str]:
+def _since(cluster: Cluster, at: int, asked: int | None, context: Context, *, first: bool) -> tuple[int, str]:
     """Give from when what a dump says is taken to have held, and the note on that."""
-    asked = cluster.settings.since_ms
     if not first:
         before = cluster.before(at)
         if asked is None or before is None or before not in cluster.stored or at in cluster.stored:
@@ -151,7 +164,7 @@ def _counted(cluster: Cluster) -> list[str]:
 
 
 CONNECTOR = Connector(
-    name="slurm-nodes",
+    name=SOURCE,
     summary="Dumps of Slurm's nodes: scontrol show node, or sinfo and scontrol with --json.",
     settings=SlurmNodesSettings,
     supports=SUPPORTS,

@@ -21,9 +21,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.allocations import nodes_of
-from paydown.connectors.sacct.records import Doubts, Records
-from paydown.connectors.sacct.texts import column, decoded, floats
+from paydown.dialects.slurm_accounting.allocations import nodes_of
+from paydown.dialects.slurm_accounting.records import Doubts, Records
+from paydown.dialects.slurm_accounting.texts import column, decoded, floats
 from paydown.model.batch import LINE, Batch, Reject
 from paydown.model.instants import booleans
 from paydown.model.units import MILLI

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paydown.connectors.samples.settings import SamplesSettings
 from paydown.errors import InputError, UsageError
 from paydown.model.measures import TABLES, TIMES, UNITS, Conversion, conversion, measured_columns, own_unit
 from paydown.model.nearest import suggestion
@@ -57,10 +56,10 @@ class Mapped:
         return column, conversion(column, self.sources[name].unit or own_unit(column))
 
 
-def mapped(settings: SamplesSettings) -> Mapped:
-    """Read the map of the settings; what cannot be meant is a `UsageError` with the nearest that can."""
-    told = _of_file(settings.map_file) if settings.map_file else {}
-    for text in settings.map:
+def mapped(texts: Iterable[str], file: Path | None = None) -> Mapped:
+    """Read a map from texts and from a file; what cannot be meant is a `UsageError` with the nearest that can."""
+    told = _of_file(file) if file else {}
+    for text in texts:
         name, equals, source = text.partition("=")
         if not equals or not source.strip():
             raise UsageError(f"--map takes COLUMN=SOURCE[:UNIT], and {text!r} is none.")

@@ -14,11 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.interface import Item
-from paydown.connectors.samples.frames import Frame, constant
-from paydown.connectors.samples.settings import SamplesSettings
-from paydown.connectors.samples.spacing import Devices
-from paydown.connectors.samples.zeros import Zeros
+from paydown.dialects.samples.frames import Frame, constant
+from paydown.dialects.samples.spacing import Devices
+from paydown.dialects.samples.zeros import Zeros
 from paydown.errors import InputError
 from paydown.model.batch import LINE, Batch, Reject, Vouch
 from paydown.model.instants import booleans
@@ -34,25 +32,28 @@ HELD_ROWS = 1_000_000
 class Settler:
     """Takes frames of readings, gives batches of samples."""
 
-    def __init__(self, settings: SamplesSettings, cluster: str | None) -> None:
-        self.settings = settings
+    def __init__(
+        self, source: str, cluster: str | None, *, interval_ms: int | None = None, believe_zeros: bool = False
+    ) -> None:
+        self.source = source
         self.cluster = cluster
+        self.interval_ms = interval_ms
         self.devices = Devices()
-        self.zeros = Zeros(believed=settings.believe_zeros)
+        self.zeros = Zeros(believed=believe_zeros)
         self.clusters: dict[str, None] = {}
         self.notes: dict[str, None] = {}
         self._held: list[Frame] = []
         self._assumed = False
         self._lengthless: Counter[tuple[str, str]] = Counter()
 
-    def take(self, frame: Frame) -> Iterator[Item]:
+    def take(self, frame: Frame) -> Iterator[Batch | Reject | Vouch]:
         """Take a frame; give what can be settled."""
         if len(frame):
             self._held.append(frame)
         if sum(map(len, self._held)) >= HELD_ROWS:
             yield from self._settle()
 
-    def finish(self) -> Iterator[Item]:
+    def finish(self) -> Iterator[Batch | Reject | Vouch]:
         """Give the rest, and what is not believed."""
         yield from self._settle()
         yield from self.zeros.rejects(self.cluster)
@@ -61,10 +62,10 @@ class Settler:
             yield Reject(table, origin, None, "unknown-duration", detail, "", count, self.cluster)
         yield from self._vouches()
 
-    def _settle(self) -> Iterator[Item]:
+    def _settle(self) -> Iterator[Batch | Reject | Vouch]:
         frames = [(frame, self.devices.ids(frame)) for frame in self._held]
         self._held = []
-        if self.settings.interval_ms is None:
+        if self.interval_ms is None:
             self.devices.learn((frame, ids) for frame, ids in frames if frame.duration is None)
         for frame, _ in frames:
             self.zeros.look(frame)
@@ -75,8 +76,8 @@ class Settler:
         """Say how long each reading lasts, in ms; null where nothing tells it."""
         if frame.duration is not None:
             return frame.duration
-        if self.settings.interval_ms is not None:
-            return pa.array(np.full(len(frame), self.settings.interval_ms, np.int64))
+        if self.interval_ms is not None:
+            return pa.array(np.full(len(frame), self.interval_ms, np.int64))
         self._assumed = True
         lengths = self.devices.lengths(ids)
         return pa.array(lengths, mask=lengths == 0)
@@ -129,7 +130,7 @@ class Settler:
         if self._assumed and told:
             notes.insert(0, f"Assumed that a sample lasts as long as the median spacing of its device: {told}.")
         for cluster in self.clusters:
-            yield Vouch(cluster, "samples", ("use",), note=" ".join(notes) or None)
+            yield Vouch(cluster, self.source, ("use",), note=" ".join(notes) or None)
 
 
 def _with_garbage(frame: Frame, name: str) -> pa.Array:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from paydown.connectors.slurm_nodes.gres import Gres, parse_gres
-from paydown.connectors.slurm_nodes.node import Dump, Held, Node, latest, local_ms
-from paydown.connectors.slurm_nodes.states import is_state, words_of
+from paydown.dialects.slurm_nodes.gres import Gres, parse_gres
+from paydown.dialects.slurm_nodes.node import Dump, Held, Node, latest, local_ms
+from paydown.dialects.slurm_nodes.states import is_state, words_of
 from paydown.model.batch import Reject
 from paydown.model.slurm import gpu_milli, parse_memory, parse_tres
 from paydown.model.units import MILLI

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from paydown.connectors.slurm_nodes.gres import Gres
+from paydown.dialects.slurm_nodes.gres import Gres
 from paydown.model.batch import Reject
 from paydown.model.window import to_ms
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.texts import decoded
+from paydown.dialects.slurm_accounting.texts import decoded
 from paydown.errors import InputError
 from paydown.model.batch import LINE, Reject
 from paydown.model.delimited import BrokenLine, Dialect, Source, header_of, open_text, read_delimited
 from paydown.model.instants import booleans
 from paydown.model.rows import line_text, suggestion
-
-if TYPE_CHECKING:
-    from paydown.connectors.sacct.settings import SacctSettings
 
 FIELDS = [
     "Account",
@@ -210,13 +207,15 @@ _NEEDED = ("JobID", "State")
 
 
 class Dump:
-    """One file of sacct output."""
+    """One file of sacct output, or one answer: `columns` where it has no header, as --format of sacct names them."""
 
-    def __init__(self, path: str, settings: SacctSettings, stream: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, path: str, stream: IO[bytes] | None = None, *, columns: str | None = None, delimiter: str = "|"
+    ) -> None:
         self.path = path
-        self.dialect = Dialect(settings.delimiter, quoted=False, block=BLOCK)
+        self.dialect = Dialect(delimiter, quoted=False, block=BLOCK)
         self.source = open_text(path, stream)
-        self.columns = self._columns(settings.columns)
+        self.columns = self._columns(columns)
         self.wanted = [name for name in self.columns if name in USED]
         self.rejects: list[Reject] = []
         self._mended: list[tuple[int, list[str]]] = []

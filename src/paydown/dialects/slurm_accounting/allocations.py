@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.jobs import amounts
-from paydown.connectors.sacct.records import Doubts, Records
-from paydown.connectors.sacct.texts import column, decoded, said, whole_numbers
+from paydown.dialects.slurm_accounting.jobs import amounts
+from paydown.dialects.slurm_accounting.records import Doubts, Records
+from paydown.dialects.slurm_accounting.texts import column, decoded, said, whole_numbers
 from paydown.model.batch import LINE, Reject
 from paydown.model.instants import INSTANT, booleans
 from paydown.model.rows import row_text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paydown.connectors.samples.answers import Series
+from paydown.dialects.samples.answers import Series
 from paydown.model.exporters import METRICS, Measure
 from paydown.model.measures import Conversion, conversion, measured_columns
 from paydown.model.units import MS_PER_SECOND

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.samples.settings import SamplesSettings
 from paydown.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,25 +63,6 @@ class Named:
     job: str | None
     gpu: str | None
     model: str | None
-
-
-def named(settings: SamplesSettings, path: str) -> Named:
-    """Say what the settings and the file's name fix; a name that does not fit its expression is an `InputError`."""
-    fixed = settings.label
-    node = settings.node or fixed.get("node") or _from_name(settings.node_from_name, path, "--node-from-name")
-    job = fixed.get("job_id") or _from_name(settings.job_from_name, path, "--job-from-name")
-    return Named(node, job, fixed.get("gpu"), fixed.get("gpu_model"))
-
-
-def _from_name(expression: str | None, path: str, flag: str) -> str | None:
-    if expression is None:
-        return None
-    match = re.search(expression, PurePath(path).name)
-    if match is None or not match[1]:
-        raise InputError(
-            f"{path}: its name does not fit {flag} {expression!r}: rename the file, or mend the expression."
-        )
-    return match[1]
 
 
 def need_node(node: str | None, path: str) -> str:

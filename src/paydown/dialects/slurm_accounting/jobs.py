@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.records import Doubts, Records
-from paydown.connectors.sacct.texts import by_distinct, column, decoded, said, whole_numbers
+from paydown.dialects.slurm_accounting.records import Doubts, Records
+from paydown.dialects.slurm_accounting.texts import by_distinct, column, decoded, said, whole_numbers
 from paydown.model.batch import LINE, Reject
 from paydown.model.instants import INSTANT, booleans
 from paydown.model.slurm import (

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from paydown.connectors.slurm_nodes.gres import parse_gres
-from paydown.connectors.slurm_nodes.groups import ungrouped
-from paydown.connectors.slurm_nodes.node import Dump, Held, Node, latest
-from paydown.connectors.slurm_nodes.numbers import moment, number
-from paydown.connectors.slurm_nodes.states import is_state, words_of
-from paydown.connectors.slurm_nodes.text import gpus_held
+from paydown.dialects.slurm_nodes.gres import parse_gres
+from paydown.dialects.slurm_nodes.groups import ungrouped
+from paydown.dialects.slurm_nodes.node import Dump, Held, Node, latest
+from paydown.dialects.slurm_nodes.numbers import moment, number
+from paydown.dialects.slurm_nodes.states import is_state, words_of
+from paydown.dialects.slurm_nodes.text import gpus_held
 from paydown.errors import InputError
 from paydown.model.batch import Reject
 from paydown.model.slurm import parse_tres

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.texts import by_distinct, column, said
+from paydown.dialects.slurm_accounting.texts import by_distinct, column, said
 from paydown.model.batch import LINE, Reject
 from paydown.model.cells import has_byte
 from paydown.model.instants import booleans, instants_of_text, local_instants, milliseconds

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from paydown.connectors.slurm_nodes.gres import parse_gres
-from paydown.connectors.slurm_nodes.node import Held, Node
-from paydown.connectors.slurm_nodes.numbers import moment
-from paydown.connectors.slurm_nodes.states import is_state, words_of
+from paydown.dialects.slurm_nodes.gres import parse_gres
+from paydown.dialects.slurm_nodes.node import Held, Node
+from paydown.dialects.slurm_nodes.numbers import moment
+from paydown.dialects.slurm_nodes.states import is_state, words_of
 from paydown.model.units import MILLI
 
 MOST_NODES = 100_000

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from paydown.connectors.samples.answers import Series, read_answer
-from paydown.connectors.samples.devices import Labels, Subject
-from paydown.connectors.samples.frames import Frame
-from paydown.connectors.samples.mapping import Mapped
-from paydown.connectors.samples.points import Points, merged, points
-from paydown.connectors.samples.reading import Reading
+from paydown.dialects.samples.answers import Answer, Series
+from paydown.dialects.samples.devices import Labels, Subject
+from paydown.dialects.samples.frames import Frame, Named
+from paydown.dialects.samples.mapping import Mapped
+from paydown.dialects.samples.points import Points, merged, points
 from paydown.errors import InputError
 from paydown.model.batch import Reject
 from paydown.model.exporters import METRICS, PART_LABELS, Measure
@@ -68,36 +67,37 @@ class Jobs:
 class Answers:
     """Collects the answers of all files, since each is of one metric and a reading of several."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, mapped: Mapped, *, short: bool = False, metric: str | None = None, interval_ms: int | None = None
+    ) -> None:
         self.notes: dict[str, None] = {}
+        self._mapped = mapped
+        self._short = short
+        self._metric = metric
+        self._interval_ms = interval_ms
         self._series: list[Series] = []
         self._steps: dict[str, int] = {}
-        self._reading: Reading | None = None
+        self._fixed = Named(None, None, None, None)
         self._rejects: Counter[tuple[str, str, str]] = Counter()
 
-    def add(self, reading: Reading) -> None:
-        """Read an answer."""
-        name = reading.file.name
-        answer = read_answer(reading.file)
+    def add(self, name: str, answer: Answer, fixed: Named) -> None:
+        """Take an answer, and what holds for all of its series."""
         for warning in answer.warnings:
             self.notes[f"Prometheus said of {name}: {warning}."] = None
-        step = reading.settings.interval_ms or answer.step_ms
+        step = self._interval_ms or answer.step_ms
         if step is None and answer.series:
             raise InputError(
                 f"{name}: it holds one moment alone, so nothing says how long that lasts: give --interval."
             )
-        self._reading = reading
+        self._fixed = fixed
         self._steps[name] = step or 0
         self._series += answer.series
 
     def frames(self) -> Iterator[Frame | Reject]:
         """Give what all answers hold together."""
-        if self._reading is None:
-            return
-        reading = self._reading
-        labels = Labels(reading.mapped, reading.named, short=reading.settings.short_names)
+        labels = Labels(self._mapped, self._fixed, short=self._short)
         labels.learn(self._series)
-        measured = list(self._measured(_measures(reading.mapped)))
+        measured = list(self._measured(_measures(self._mapped)))
         jobs = Jobs()
         blocks: dict[Key, Block] = {}
         for series, measure in sorted(measured, key=lambda each: each[1].kind != "job"):
@@ -130,7 +130,7 @@ class Answers:
             self._keep(points(series, measure, self._steps[series.origin]), subject, blocks, jobs)
 
     def _name(self, series: Series) -> str:
-        name = series.labels.get("__name__") or (self._reading.settings.metric if self._reading else None)
+        name = series.labels.get("__name__") or self._metric
         if not name:
             raise InputError(
                 f"{series.origin}: its series have no name (the query was an expression): say which metric they are "

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paydown.connectors.sacct.shapes import (
+from paydown.dialects.slurm_accounting.shapes import (
     clock,
     count_of,
     digits,

@@ -7,14 +7,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from paydown.connectors.sacct.document import Document
-from paydown.connectors.sacct.json_rows import Row, is_job, rows_of
-from paydown.connectors.sacct.shapes import text
+from paydown.dialects.slurm_accounting.document import Document
+from paydown.dialects.slurm_accounting.json_rows import Row, is_job, rows_of
+from paydown.dialects.slurm_accounting.shapes import text
 from paydown.errors import InputError
 from paydown.model.batch import LINE, Reject
 
 if TYPE_CHECKING:
-    from paydown.connectors.sacct.records import Doubts
+    from paydown.dialects.slurm_accounting.records import Doubts
 
 COLUMNS = (
     "JobID", "Cluster", "Account", "User", "JobName", "Partition", "QOS", "WCKey", "Constraints", "Submit", "Eligible",

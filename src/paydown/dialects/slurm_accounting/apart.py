@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.texts import column
+from paydown.dialects.slurm_accounting.texts import column
 from paydown.model.instants import booleans
 
 if TYPE_CHECKING:

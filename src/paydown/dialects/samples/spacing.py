@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paydown.connectors.samples.frames import Frame, codes, words
+from paydown.dialects.samples.frames import Frame, codes, words
 from paydown.model.instants import EARLIEST_MS, LATEST_MS
 from paydown.model.units import MS_PER_SECOND
 

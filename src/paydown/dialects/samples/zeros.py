@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from paydown.connectors.samples.frames import Frame, codes, words
+from paydown.dialects.samples.frames import Frame, codes, words
 from paydown.model.batch import Reject
 from paydown.model.cells import nulled
 from paydown.model.instants import booleans

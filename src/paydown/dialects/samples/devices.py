@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from paydown.connectors.samples.answers import Series
-from paydown.connectors.samples.frames import Named
-from paydown.connectors.samples.mapping import Mapped
+from paydown.dialects.samples.answers import Series
+from paydown.dialects.samples.frames import Named
+from paydown.dialects.samples.mapping import Mapped
 from paydown.model.exporters import (
     GPU_LABELS,
     JOB_LABELS,

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from paydown.connectors.slurm_nodes.lives import Lives, Row
-from paydown.connectors.slurm_nodes.node import Dump, Node
-from paydown.connectors.slurm_nodes.states import LEFT_OUT, state_of
+from paydown.dialects.slurm_nodes.lives import Lives, Row
+from paydown.dialects.slurm_nodes.node import Dump, Node
+from paydown.dialects.slurm_nodes.states import LEFT_OUT, state_of
 from paydown.model.batch import Batch
 from paydown.model.units import MS_PER_MINUTE
 
-if TYPE_CHECKING:
-    from paydown.connectors.interface import Context
-    from paydown.connectors.slurm_nodes.settings import SlurmNodesSettings
 
-SOURCE = "slurm-nodes"
-"""The name of the connector and of its source."""
+@dataclass(frozen=True)
+class Taking:
+    """How dumps of nodes are taken."""
+
+    partial: bool = False
+    """Whether a dump holds some of the nodes only: a node that is missing is then not gone."""
+    hold: int = 10
+    """Up to how many minutes what a dump says is allocated holds until the next; 0 leaves it out."""
+    gpu_memory: Mapping[str, int] = field(default_factory=dict)
+    """The memory of one GPU by model in MiB, which Slurm does not know."""
 
 
 @dataclass
@@ -29,7 +32,7 @@ class Cluster:
     """The inventory, states and allocations of one cluster's nodes."""
 
     name: str
-    settings: SlurmNodesSettings
+    taking: Taking
     nodes: Lives
     devices: Lives
     states: Lives
@@ -42,23 +45,23 @@ class Cluster:
     """What the reader should know, counted."""
 
     @staticmethod
-    def of(name: str, settings: SlurmNodesSettings, context: Context) -> Cluster:
-        """Take what the store holds of a cluster."""
+    def of(name: str, taking: Taking, stored: Callable[..., pa.Table], instants: Collection[int]) -> Cluster:
+        """Take what the store holds of a cluster, as a connector's context gives it.
+
+        `instants` are those at which it was looked at before, in ms since the epoch.
+        """
 
         def lives(table: str, *key: str) -> Lives:
-            return Lives.of(table, key, context.stored(table, name, still=table == "node_allocations"))
+            return Lives.of(table, key, stored(table, name, still=table == "node_allocations"))
 
-        sources = context.stored("sources", name)
-        ours = sources.filter(pc.equal(sources["source"], SOURCE))
-        instants = sorted(set(ours["covers_to"].cast(pa.int64()).to_pylist()))
         return Cluster(
             name,
-            settings,
+            taking,
             nodes=lives("nodes", "node"),
             devices=lives("devices", "node", "gpu"),
             states=lives("node_states", "node"),
             held=lives("node_allocations", "node"),
-            instants=instants,
+            instants=sorted(instants),
             stored=frozenset(instants),
         )
 
@@ -75,7 +78,7 @@ class Cluster:
             self._inventory(node, at, since)
             self._state(node, at, earlier)
             self._allocated(node, at, earlier)
-        if earlier is not None and not self.settings.partial and not dump.rejects:
+        if earlier is not None and not self.taking.partial and not dump.rejects:
             self._gone({node.name for node in there}, at)
         self.instants = sorted({*self.instants, at})
 
@@ -86,7 +89,7 @@ class Cluster:
                 yield Batch(lives.table, lives.told(self.name), origin)
 
     def _inventory(self, node: Node, at: int, since: int) -> None:
-        gres, sizes = node.gres, self.settings.gpu_memory
+        gres, sizes = node.gres, self.taking.gpu_memory
         model = gres.model
         content = {
             "partitions": ";".join(node.partitions), "pool": None, "gpu_model": model,
@@ -127,7 +130,7 @@ class Cluster:
     def _allocated(self, node: Node, at: int, earlier: int | None) -> None:
         """Say what a node says is allocated; over the time since the dump before it was at least what both say."""
         about = (node.name,)
-        if not self.settings.hold:
+        if not self.taking.hold:
             return
         figures = (node.held.gpu_milli, node.held.cpu_milli, node.held.memory_mib)
         now = self.held.at(about, at)
@@ -143,7 +146,7 @@ class Cluster:
 
     def _between(self, about: tuple[str], now: Row, figures: tuple[int | None, ...], earlier: int, at: int) -> None:
         """Settle the time between two dumps: the less of both, or nothing where they lie too far apart."""
-        if at - earlier > self.settings.hold * MS_PER_MINUTE:
+        if at - earlier > self.taking.hold * MS_PER_MINUTE:
             self.held.put(about, Row(now.start_ms, now.content, earlier))
             return
         both = tuple(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paydown.connectors.samples.opened import File
 from paydown.errors import InputError
 from paydown.model.delimited import open_bytes, readable
 from paydown.model.units import MS_PER_SECOND
@@ -45,26 +44,24 @@ class Answer:
     """What Prometheus said beside it: the answer may not be complete."""
 
 
-def read_answer(file: File) -> Answer:
+def read_answer(name: str, path: str) -> Answer:
     """Read an answer; an error, an answer of another kind, or one that is cut off is an `InputError`."""
-    body = _json(file)
-    data = {"resultType": "matrix", "result": body} if isinstance(body, list) else _data(body, file.name)
+    body = _json(name, path)
+    data = {"resultType": "matrix", "result": body} if isinstance(body, list) else _data(body, name)
     try:
-        series = [_series(each, file.name) for each in data["result"] if "values" in each]
+        series = [_series(each, name) for each in data["result"] if "values" in each]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError(
-            f"{file.name}: this is no answer of Prometheus to a range query ({error!r}): {_ASK}."
-        ) from error
+        raise InputError(f"{name}: this is no answer of Prometheus to a range query ({error!r}): {_ASK}.") from error
     said = body if isinstance(body, dict) else {}
     return Answer(series, _step(series), tuple(map(str, [*said.get("warnings", ()), *said.get("infos", ())])))
 
 
-def _json(file: File) -> Any:
-    with open_bytes(file.path) as stream, readable(file.name):
+def _json(name: str, path: str) -> Any:
+    with open_bytes(path) as stream, readable(name):
         try:
             return json.load(stream)
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InputError(f"{file.name}: this is no JSON, or it is cut off ({error}): fetch it again.") from error
+            raise InputError(f"{name}: this is no JSON, or it is cut off ({error}): fetch it again.") from error
 
 
 def _data(body: Any, name: str) -> dict[str, Any]:

@@ -23,9 +23,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.sacct.jobs import amounts
-from paydown.connectors.sacct.records import Records
-from paydown.connectors.sacct.texts import (
+from paydown.dialects.slurm_accounting.jobs import amounts
+from paydown.dialects.slurm_accounting.records import Records
+from paydown.dialects.slurm_accounting.texts import (
     amounts_of_text,
     by_distinct,
     column,

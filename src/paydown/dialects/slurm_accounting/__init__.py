@@ -1,0 +1,1 @@
+"""Slurm's accounting as `sacct` tells it, in text or JSON, as jobs, allocations and figures of use."""
