@@ -146,7 +146,7 @@ JOBS = Table(
         _text("partition", "Its partition; `;` between while several are asked for.", null=True),
         _text("qos", "Its quality of service.", null=True),
         _text("kind", "What sort of work.", null=True, choices=("batch", "interactive", "service")),
-        _text("kind_source", "How the kind is known.", null=True),
+        _text("kind_source", "How the kind is known: the field that tells it, and how.", null=True),
         _text("template", "The template that it was made from.", null=True),
         _text("labels", "Labels, `key=value;...`.", null=True),
         _instant("submit", "When it was submitted; null: no wait is known.", null=True),

@@ -232,7 +232,11 @@ def test_batch_and_interactive(jobs):
     lines = ["sbatch -n1 x.sh", "/usr/bin/salloc", "srun --pty bash", "sbatcher", ""]
     found = jobs(*({"JobID": str(at), "SubmitLine": line} for at, line in enumerate(lines, 1)))
     assert [row["kind"] for row in found.jobs] == ["batch", "interactive", "interactive", None, None]
-    assert [row["kind_source"] for row in found.jobs] == ["SubmitLine"] * 3 + [None] * 2
+    assert [row["kind_source"] for row in found.jobs] == [
+        *(f"SubmitLine {word}" for word in ("sbatch", "salloc", "srun")),
+        None,
+        None,
+    ]
 
 
 def test_a_dump_vouches_from_the_first_end_to_the_last_that_is_known(jobs):

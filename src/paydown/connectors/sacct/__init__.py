@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO
 from zoneinfo import ZoneInfo
@@ -93,7 +93,7 @@ def read(settings: SacctSettings, context: Context) -> Iterator[Item]:
     zone = ZoneInfo(context.timezone)
     for done, path in enumerate(settings.files):
         context.progress(path, done / len(settings.files))
-        yield from _dump(_opened(path, settings, seen.doubts), context.cluster, zone, seen)
+        yield from _dump(_opened(path, settings, seen.doubts), context.cluster, zone, seen, settings.kind)
     yield from seen.zeros.settle(settings.files[-1])
     yield from _vouches(seen, zone)
 
@@ -108,7 +108,9 @@ def _text(path: str, settings: SacctSettings, stream: IO[bytes]) -> Dump:
     return Dump(path, stream, columns=settings.columns, delimiter=settings.delimiter)
 
 
-def _dump(dump: Dump | JsonDump, cluster: str | None, zone: ZoneInfo, seen: _Seen) -> Iterator[Item]:
+def _dump(
+    dump: Dump | JsonDump, cluster: str | None, zone: ZoneInfo, seen: _Seen, kinds: Mapping[str, str]
+) -> Iterator[Item]:
     """Read one dump, a piece at a time."""
     if cluster is None and "Cluster" not in dump.wanted:
         raise InputError(f"{dump.path} has no column Cluster: name the cluster with --cluster NAME.")
@@ -117,7 +119,7 @@ def _dump(dump: Dump | JsonDump, cluster: str | None, zone: ZoneInfo, seen: _See
         records, rejects = read_records(piece, dump.path, cluster, zone, seen.doubts)
         yield from rejects
         seen.note(dump, records)
-        jobs, left_out = job_rows(records, dump.path, seen.doubts)
+        jobs, left_out = job_rows(records, dump.path, seen.doubts, kinds)
         held, unread = allocation_rows(records, dump.path, seen.doubts)
         figures = [*usage_rows(records, dump.path, seen.zeros)]
         for item in summary_rows(records, dump.path, seen.doubts):

@@ -32,7 +32,7 @@ RECIPES = (
             _WINDOW,
             _ALL_ROWS,
             "without SLURM_BITSTR_LEN=0 long lists of pending array tasks are cut off",
-            "add SubmitLine (21.08 and newer) before JobName to tell batch from interactive jobs",
+            "add Comment and SubmitLine (21.08 and newer) before JobName to tell what kind of jobs they are",
             "add Restarts where `sacct --helpformat` has it (24.11 does, 22.05 does not): it numbers the attempts",
             "on a busy cluster ask for a day or a week at a time: one long query holds slurmdbd",
         ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from paydown.dialects.slurm_accounting.site_kinds import KIND_HELP, KindMap
+
 
 class SacctSettings(BaseModel):
     """Which dumps to read, and how they were made."""
@@ -19,3 +21,4 @@ class SacctSettings(BaseModel):
         None, description="The columns of dumps without a header, comma or space between, as in --format of sacct."
     )
     delimiter: str = Field("|", min_length=1, max_length=1, description="What stands between the cells.")
+    kind: KindMap = Field(default_factory=dict, description=KIND_HELP)

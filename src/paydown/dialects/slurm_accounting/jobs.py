@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from paydown.dialects.slurm_accounting.kinds import kind_columns
 from paydown.dialects.slurm_accounting.records import Doubts, Records
 from paydown.dialects.slurm_accounting.texts import by_distinct, column, decoded, said, whole_numbers
 from paydown.model.batch import LINE, Reject
@@ -97,13 +99,15 @@ def _tres_memory(amount: str | None) -> int | None:
     return memory.mib if memory and memory.mib < MEMORY_FLAG_MIB else None
 
 
-def job_rows(records: Records, origin: str, doubts: Doubts) -> tuple[pa.Table, list[Reject]]:
-    """Give rows of `jobs`, one for each attempt; of pending array tasks one for each task."""
+def job_rows(
+    records: Records, origin: str, doubts: Doubts, kinds: Mapping[str, str] | None = None
+) -> tuple[pa.Table, list[Reject]]:
+    """Give rows of `jobs`, one for each attempt, of pending array tasks one for each; `kinds` is the site's map."""
     rows = records.rows
     asked = amounts(rows, "ReqTRES", "ReqGRES")
     cpus = pc.coalesce(asked.cpu_milli, whole_numbers(column(rows, "ReqCPUS"), MILLI))
     nodes = pc.coalesce(asked.nodes, whole_numbers(column(rows, "ReqNodes")), whole_numbers(column(rows, "NNodes")))
-    kind = _kind(rows)
+    kind, kind_source = kind_columns(records, kinds or {})
     pending = pc.equal(records.state, "PENDING")
     table = pa.table(
         {
@@ -118,7 +122,7 @@ def job_rows(records: Records, origin: str, doubts: Doubts) -> tuple[pa.Table, l
             "partition": pc.replace_substring(column(rows, "Partition"), ",", ";"),
             "qos": said(column(rows, "QOS")),
             "kind": kind,
-            "kind_source": pc.if_else(kind.is_valid(), "SubmitLine", None),
+            "kind_source": kind_source,
             **{name.lower(): values.cast(INSTANT) for name, values in records.ms.items()},
             "state": records.state,
             "exit_code": said(column(rows, "ExitCode")),
@@ -141,14 +145,6 @@ def job_rows(records: Records, origin: str, doubts: Doubts) -> tuple[pa.Table, l
 def _array_ids(job: pa.Array) -> pa.Array:
     in_array = pc.match_substring(job, "_")
     return pc.if_else(in_array, pc.replace_substring_regex(job, "_.*$", ""), None)
-
-
-def _kind(rows: pa.Table) -> pa.Array:
-    """Tell batch from interactive by the command that submitted the job (Slurm 21.08 and newer)."""
-    line = column(rows, "SubmitLine")
-    batch = pc.match_substring_regex(line, r"^([^ ]*/)?sbatch( |$)")
-    interactive = pc.match_substring_regex(line, r"^([^ ]*/)?(salloc|srun)( |$)")
-    return pc.if_else(pc.fill_null(batch, False), "batch", pc.if_else(interactive, "interactive", None))  # noqa: FBT003 -- Arrow's order
 
 
 def _time_limit(rows: pa.Table) -> pa.Array:

@@ -20,7 +20,8 @@ COLUMNS = (
     "JobID", "Cluster", "Account", "User", "JobName", "Partition", "QOS", "WCKey", "Constraints", "Submit", "Eligible",
     "Start", "End", "Elapsed", "Timelimit", "TimelimitRaw", "TotalCPU", "State", "ExitCode", "Reason", "Priority",
     "Restarts", "NNodes", "NCPUS", "ReqCPUS", "ReqMem", "ReqTRES", "AllocTRES", "NodeList", "SubmitLine",
-    "AdminComment", "AveCPU", "AveRSS", "MaxRSS", "NTasks", "TRESUsageInTot", "TRESUsageInAve", "TRESUsageInMax",
+    "AdminComment", "Comment", "AveCPU", "AveRSS", "MaxRSS", "NTasks", "TRESUsageInTot", "TRESUsageInAve",
+    "TRESUsageInMax",
 )  # fmt: skip
 """The fields of sacct that are made of it."""
 

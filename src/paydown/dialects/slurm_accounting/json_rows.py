@@ -121,6 +121,7 @@ def _job(job: dict[str, Any]) -> Row:
         "NodeList": text(job.get("nodes")),
         "SubmitLine": text(job.get("submit_line")),
         "AdminComment": text(part(job, "comment", "administrator")),
+        "Comment": text(part(job, "comment", "job")),
     }
 
 

@@ -156,6 +156,7 @@ USED = [
     "AveCPU",
     "AveRSS",
     "Cluster",
+    "Comment",
     "Constraints",
     "Elapsed",
     "ElapsedRaw",
