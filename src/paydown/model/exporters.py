@@ -217,3 +217,6 @@ JOB_LABELS = ("hpc_job", "slurmjobid", "jobid", "slurm_job_id", "exported_hpc_jo
 
 PART_LABELS = ("step", "task")
 """Labels of series that are a part of their job: such series do not count."""
+
+TARGET_LABELS = ("job", "instance", "prometheus", "prometheus_replica", "replica")
+"""Labels that tell apart what was scraped, and by which of several equal servers: what is summed is of one of each."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,55 +13,18 @@ import pyarrow as pa
 from paydown.dialects.samples.answers import Answer, Series
 from paydown.dialects.samples.devices import Labels, Subject
 from paydown.dialects.samples.frames import Frame, Named
+from paydown.dialects.samples.joined import Joined, Owners, joined
 from paydown.dialects.samples.mapping import Mapped
-from paydown.dialects.samples.points import Points, merged, points
+from paydown.dialects.samples.points import Told
 from paydown.errors import InputError
 from paydown.model.batch import Reject
-from paydown.model.exporters import METRICS, PART_LABELS, Measure
+from paydown.model.exporters import METRICS, PART_LABELS, TARGET_LABELS, Measure
 from paydown.model.measures import TABLES, own_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Ints = NDArray[np.int64]
-
-Key = tuple[str, str | None, str, str | None, str | None]
-"""Table, cluster, node, device (None: a host) and job of readings that are one."""
-
-
-@dataclass
-class Block:
-    """Readings of one key."""
-
-    key: Key
-    model: str | None
-    found: dict[str, list[Points]] = field(default_factory=dict)
-    """Points by column."""
-
-
-class Jobs:
-    """Which job had which device when, as series say whose value is the job's id."""
-
-    def __init__(self) -> None:
-        self._told: dict[tuple[str, str], list[Series]] = {}
-
-    def add(self, node: str, gpu: str, series: Series) -> None:
-        """Take a series."""
-        self._told.setdefault((node, gpu), []).append(series)
-
-    def split(self, node: str, gpu: str, made: Points) -> Iterator[tuple[str | None, Points]]:
-        """Split points of a device by the job that had it at their moments; no job, or 0: None."""
-        told = self._told.get((node, gpu))
-        if not told:
-            yield None, made
-            return
-        times, first = np.unique(np.concatenate([each.at for each in told]), return_index=True)
-        ids = np.nan_to_num(np.concatenate([each.values for each in told]))[first].astype(np.int64)
-        where = np.minimum(np.searchsorted(times, made.at), len(times) - 1)
-        job = np.where(times[where] == made.at, ids[where], 0)
-        for each in np.unique(job).tolist():
-            mine = job == each
-            yield str(each) if each > 0 else None, replace(made, at=made.at[mine], values=made.values[mine])
+_DOUBTED = frozenset(measure.column for measure in METRICS.values() if measure.doubted)
 
 
 class Answers:
@@ -70,7 +33,6 @@ class Answers:
     def __init__(
         self, mapped: Mapped, *, short: bool = False, metric: str | None = None, interval_ms: int | None = None
     ) -> None:
-        self.notes: dict[str, None] = {}
         self._mapped = mapped
         self._short = short
         self._metric = metric
@@ -78,7 +40,7 @@ class Answers:
         self._series: list[Series] = []
         self._steps: dict[str, int] = {}
         self._fixed = Named(None, None, None, None)
-        self._rejects: Counter[tuple[str, str, str]] = Counter()
+        self.notes: dict[str, None] = {}
 
     def add(self, name: str, answer: Answer, fixed: Named) -> None:
         """Take an answer, and what holds for all of its series."""
@@ -95,39 +57,64 @@ class Answers:
 
     def frames(self) -> Iterator[Frame | Reject]:
         """Give what all answers hold together."""
-        labels = Labels(self._mapped, self._fixed, short=self._short)
-        labels.learn(self._series)
-        measured = list(self._measured(_measures(self._mapped)))
-        jobs = Jobs()
-        blocks: dict[Key, Block] = {}
-        for series, measure in sorted(measured, key=lambda each: each[1].kind != "job"):
-            self._take(series, measure, labels.subject(series), blocks, jobs)
+        if not self._series:
+            return
+        steps = {step for step in self._steps.values() if step}
+        if len(steps) > 1:
+            self.notes["The answers have several steps; the longest counts: ask for all with one step."] = None
+        joiner = Joiner(self._mapped, Labels(self._mapped, self._fixed, short=self._short), metric=self._metric)
+        first, *more = self._steps
+        origin = f"{first} and {len(more)} more" if more else first
+        yield from joiner.frames(((each, self._steps[each.origin]) for each in self._series), origin, max(steps))
         self._series = []
-        yield from self._framed(list(blocks.values()))
-        for (origin, reason, detail), count in self._rejects.items():
-            yield Reject("gpu_samples", origin, None, reason, detail, "", count)
+        self.notes.update(joiner.notes)
 
-    def _measured(self, measures: dict[str, Measure]) -> Iterator[tuple[Series, Measure]]:
-        """Give the series that are known, and that count."""
-        for series in self._series:
-            name = self._name(series)
-            if name not in measures:
+
+@dataclass
+class _Kept:
+    """What of a table is kept of the series: each, its owner, and for each owner what is told of it."""
+
+    told: list[Told]
+    owners: list[int]
+
+
+class Joiner:
+    """Joins series on time, and says of whom each is."""
+
+    def __init__(self, mapped: Mapped, labels: Labels, *, metric: str | None = None) -> None:
+        self.notes: dict[str, None] = {}
+        self._labels = labels
+        self._metric = metric
+        self._measures = _measures(mapped)
+        self._rank = {name: at for at, name in enumerate(self._measures)}
+        self._rejects: Counter[tuple[str, str, str]] = Counter()
+
+    def frames(
+        self, series: Iterable[tuple[Series, int]], origin: str, lasting_ms: int | None = None
+    ) -> Iterator[Frame | Reject]:
+        """Give what series, each with the ms from one of its readings to the next, hold together.
+
+        All readings last `lasting_ms` where it is given, else as long as the step of their series.
+        """
+        unique = _unique(series)
+        self._labels.learn(each for each, _ in unique)
+        yield from _Join(self, self._known(unique)).frames(origin, lasting_ms)
+        for (where, reason, detail), count in self._rejects.items():
+            yield Reject("gpu_samples", where, None, reason, detail, "", count)
+        self._rejects.clear()
+
+    def _known(self, series: list[tuple[Series, int]]) -> Iterator[tuple[Series, int, Measure]]:
+        """Give the series that are known and count."""
+        for each, step in series:
+            name = self._name(each)
+            if name not in self._measures:
                 self.notes[f"{name} is not known and was passed over: --map COLUMN={name}:UNIT says what it is."] = None
-            elif _counts(series, measures[name]):
-                yield series, measures[name]
+            elif _counts(each, self._measures[name]):
+                yield each, step, self._measures[name]
 
-    def _take(self, series: Series, measure: Measure, subject: Subject, blocks: dict[Key, Block], jobs: Jobs) -> None:
-        """Put a series where it belongs."""
-        if subject.node is None or (measure.table == "gpu_samples" and subject.gpu is None):
-            what = "node" if subject.node is None else "gpu"
-            detail = f"the labels of {measure.name} do not say the {what}: --map {what}=LABEL names the one that does"
-            self._rejects[series.origin, "bad-key", detail] += len(series.at)
-        elif measure.kind == "job":
-            jobs.add(subject.node, str(subject.gpu), series)
-        elif subject.sliced and not measure.slices:
-            self._slice(series, measure)
-        else:
-            self._keep(points(series, measure, self._steps[series.origin]), subject, blocks, jobs)
+    def rank(self, told: Told) -> int:
+        """Say how early in the catalogue a metric stands: of several of one column the first counts."""
+        return self._rank[told.measure.name]
 
     def _name(self, series: Series) -> str:
         name = series.labels.get("__name__") or self._metric
@@ -138,6 +125,19 @@ class Answers:
             )
         return name
 
+    def subject(self, series: Series, measure: Measure) -> Subject | None:
+        """Say what a series is about; None, and why is noted, where it is of nothing that is known or not its own."""
+        subject = self._labels.subject(series)
+        if subject.node is None or (measure.table == "gpu_samples" and subject.gpu is None):
+            what = "node" if subject.node is None else "gpu"
+            detail = f"the labels of {measure.name} do not say the {what}: --map {what}=LABEL names the one that does"
+            self._rejects[series.origin, "bad-key", detail] += len(series.at)
+            return None
+        if subject.sliced and not measure.slices and measure.kind != "job":
+            self._slice(series, measure)
+            return None
+        return subject
+
     def _slice(self, series: Series, measure: Measure) -> None:
         """Leave out what is not of the slice: a use that cannot be measured there, or the whole card's figure."""
         zeros = int((series.values == 0).sum())
@@ -145,82 +145,110 @@ class Answers:
             self._rejects[series.origin, "unproven-zero", f"{measure.name} is not measured of a MIG slice"] += zeros
         self.notes[f"{measure.name} of MIG slices is not theirs but the whole card's, and was left out."] = None
 
-    def _keep(self, made: Points, subject: Subject, blocks: dict[Key, Block], jobs: Jobs) -> None:
-        """Keep points by their job: that of the label, else the one that had the device at the moment."""
-        node, table = str(subject.node), made.measure.table
-        gpu = subject.gpu if table == "gpu_samples" else None
-        split = [(subject.job, made)] if subject.job or gpu is None else jobs.split(node, gpu, made)
-        for job, some in split:
-            key = (table, subject.cluster, node, gpu, job)
-            block = blocks.setdefault(key, Block(key, subject.model))
-            block.found.setdefault(made.measure.column, []).append(some)
 
-    def _framed(self, blocks: list[Block]) -> Iterator[Frame]:
-        joined = [made for block in blocks if (made := _joined(block)) is not None]
-        by_device: dict[tuple[str | None, ...], list[Joined]] = {}
-        for each in joined:
-            by_device.setdefault(each.key[:4], []).append(each)
-        parts = [each for device in by_device.values() for each in self._labelled(device)]
-        for table in TABLES:
-            mine = [each for each in parts if each.key[0] == table]
-            if mine:
-                yield self._frame(table, mine)
+class _Join:
+    """One joining: whose the series are, table by table."""
 
-    def _labelled(self, device: list[Joined]) -> list[Joined]:
+    def __init__(self, joiner: Joiner, series: Iterable[tuple[Series, int, Measure]]) -> None:
+        self._joiner = joiner
+        self._subjects: dict[tuple[str | None, ...], int] = {}
+        self._named: list[Subject] = []
+        self._targets: dict[tuple[str | None, ...], int] = {}
+        self._owners = Owners()
+        self._jobs: list[Told] = []
+        self._kept = {table: _Kept([], []) for table in TABLES}
+        for each, step, measure in series:
+            self._take(each, step, measure)
+
+    def _take(self, series: Series, step: int, measure: Measure) -> None:
+        """Put a series where it belongs."""
+        subject = self._joiner.subject(series, measure)
+        if subject is None:
+            return
+        number = self._number(subject, measure.table)
+        labels = tuple(series.labels.get(name) for name in TARGET_LABELS)
+        told = Told(series, measure, number, self._targets.setdefault(labels, len(self._targets)), step)
+        if measure.kind == "job":
+            self._jobs.append(told)
+            return
+        kept = self._kept[measure.table]
+        kept.told.append(told)
+        kept.owners.append(self._owners.of(number, subject.job))
+
+    def _number(self, subject: Subject, table: str) -> int:
+        gpu = subject.gpu if table == TABLES[0] else None
+        key = (table, subject.cluster, subject.node, gpu)
+        if key not in self._subjects:
+            self._subjects[key] = len(self._named)
+            self._named.append(replace(subject, gpu=gpu))
+        return self._subjects[key]
+
+    def frames(self, origin: str, lasting_ms: int | None) -> Iterator[Frame]:
+        """Give the readings of each table."""
+        for table, kept in self._kept.items():
+            if not kept.told:
+                continue
+            jobs = self._jobs if table == TABLES[0] else []
+            ranked = sorted(range(len(kept.told)), key=lambda at: self._joiner.rank(kept.told[at]))
+            told, owners = [kept.told[at] for at in ranked], [kept.owners[at] for at in ranked]
+            made = joined(told, np.array(owners, np.int64), self._owners, jobs)
+            if table == TABLES[0]:
+                made = self._single(made)
+            if len(made.at):
+                yield self._frame(table, made, origin, lasting_ms)
+
+    def _single(self, made: Joined) -> Joined:
         """Leave the label off at moments at which several jobs had one device: its figures are not of one of them."""
-        if device[0].key[0] != TABLES[0]:
-            return device
-        single, shared = _single(device)
-        if shared:
-            self.notes["Where several jobs had one device, its figures are kept once and without a job."] = None
-        return single
+        pairs = list(self._owners.pairs)
+        subject = np.array([pair[0] for pair in pairs], np.int64)[made.owner]
+        labelled = np.array([pair[1] is not None for pair in pairs], np.bool_)[made.owner]
+        order = np.lexsort((made.owner, labelled, made.at, subject))
+        fresh = (np.diff(subject[order], prepend=-1) != 0) | (np.diff(made.at[order], prepend=-1) != 0)
+        group = np.cumsum(fresh) - 1
+        several = np.bincount(group, labelled[order]) > 1
+        if not several.any():
+            return made
+        self._joiner.notes["Where several jobs had one device, its figures are kept once and without a job."] = None
+        free = np.array([self._owners.of(pair[0], None) for pair in pairs], np.int64)
+        kept = np.flatnonzero(fresh | ~several[group])
+        rows = order[kept]
+        owner = np.where(several[group[kept]], free[made.owner[rows]], made.owner[rows])
+        chosen = {name: values[rows] for name, values in made.columns.items()}
+        return Joined(owner, made.at[rows], made.step[rows], chosen)
 
-    def _frame(self, table: str, parts: list[Joined]) -> Frame:
-        names = sorted({name for each in parts for name in each.columns})
-        lengths = [len(each.at) for each in parts]
-        doubted = {point.column for point in METRICS.values() if point.doubted}
-        origin = self._origin()
-        step = max(self._steps.values())
-        if len({step for step in self._steps.values() if step}) > 1:
-            self.notes["The answers have several steps; the longest counts: ask for all with one step."] = None
-        clusters = [each.key[1] for each in parts]
-        figures = {name: _column(parts, name) for name in names}
-        rates = {name for each in parts for name, rate in each.rates.items() if rate}
+    def _frame(self, table: str, made: Joined, origin: str, lasting_ms: int | None) -> Frame:
+        pairs = list(self._owners.pairs)
+        subjects = [self._named[subject] for subject, _ in pairs]
+        clusters = [subject.cluster for subject in subjects]
+        step = made.step if lasting_ms is None else np.full(len(made.at), lasting_ms, np.int64)
         return Frame(
             table,
             origin,
-            pa.array(np.concatenate([each.at for each in parts])),
-            _texts([each.key[2] for each in parts], lengths),
-            gpu=_texts([each.key[3] for each in parts], lengths) if table == "gpu_samples" else None,
-            job=_texts([each.key[4] for each in parts], lengths),
-            model=_texts([each.model for each in parts], lengths),
-            cluster=_texts(clusters, lengths) if all(clusters) else None,
-            figures={name: values for name, values in figures.items() if name not in rates},
-            rates={name: values for name, values in figures.items() if name in rates},
-            doubted=frozenset(doubted & (set(names) - rates)),
-            duration=pa.array(np.full(sum(lengths), step, np.int64)),
+            pa.array(made.at),
+            _texts([subject.node for subject in subjects], made.owner),
+            gpu=_texts([subject.gpu for subject in subjects], made.owner) if table == TABLES[0] else None,
+            job=_texts([job for _, job in pairs], made.owner),
+            model=_texts([subject.model for subject in subjects], made.owner),
+            cluster=_texts(clusters, made.owner) if all(clusters) else None,
+            figures={name: pa.array(values, mask=np.isnan(values)) for name, values in made.columns.items()},
+            doubted=_DOUBTED & set(made.columns) if table == TABLES[0] else frozenset(),
+            duration=pa.array(step),
         )
 
-    def _origin(self) -> str:
-        first, *more = self._steps
-        return f"{first} and {len(more)} more" if more else first
+
+def _unique(series: Iterable[tuple[Series, int]]) -> list[tuple[Series, int]]:
+    """Make one of series with the same labels: answers come in parts, and some come twice."""
+    by_labels: dict[tuple[tuple[str, str], ...], list[tuple[Series, int]]] = {}
+    for each in series:
+        by_labels.setdefault(tuple(sorted(each[0].labels.items())), []).append(each)
+    return [found[0] if len(found) == 1 else _together(found) for found in by_labels.values()]
 
 
-@dataclass(frozen=True)
-class Joined:
-    """Readings of one key, one row for each moment."""
-
-    key: Key
-    model: str | None
-    at: Ints
-    columns: dict[str, NDArray[np.float64]]
-    """By column; NaN where nothing was said."""
-    rates: dict[str, bool]
-
-    def part(self, where: NDArray[np.bool_], job: str | None) -> Joined:
-        """Give some of the rows, for a job."""
-        chosen = {name: values[where] for name, values in self.columns.items()}
-        return replace(self, key=(*self.key[:4], job), at=self.at[where], columns=chosen)
+def _together(found: list[tuple[Series, int]]) -> tuple[Series, int]:
+    first = found[0][0]
+    at = np.concatenate([each.at for each, _ in found])
+    values = np.concatenate([each.values for each, _ in found])
+    return Series(first.origin, first.labels, at, values), max(step for _, step in found)
 
 
 def _measures(mapped: Mapped) -> dict[str, Measure]:
@@ -230,7 +258,7 @@ def _measures(mapped: Mapped) -> dict[str, Measure]:
         column, _ = mapped.how(name, mapped.table)
         source = mapped.sources[name]
         own[source.name] = Measure(source.name, name, source.unit or own_unit(column), table=mapped.table)
-    return {**METRICS, **own}
+    return {**own, **{name: measure for name, measure in METRICS.items() if name not in own}}
 
 
 def _counts(series: Series, measure: Measure) -> bool:
@@ -240,46 +268,9 @@ def _counts(series: Series, measure: Measure) -> bool:
     return measure.without is None or series.labels.get(measure.without[0]) not in measure.without[1]
 
 
-def _joined(block: Block) -> Joined | None:
-    """Join the points of a block on time."""
-    columns = {name: merged(found) for name, found in sorted(block.found.items())}
-    columns = {name: made for name, made in columns.items() if len(made[0])}
-    if not columns:
-        return None
-    at = np.unique(np.concatenate([times for times, _ in columns.values()]))
-    spread = {}
-    for name, (times, values) in columns.items():
-        spread[name] = np.full(len(at), np.nan)
-        spread[name][np.searchsorted(at, times)] = values
-    rates = {name: found[0].rate for name, found in block.found.items()}
-    return Joined(block.key, block.model, at, spread, rates)
-
-
-def _single(parts: list[Joined]) -> tuple[list[Joined], bool]:
-    """Keep the moments at which several labelled readings of a device exist once, without a label."""
-    labelled = [each for each in parts if each.key[4] is not None]
-    at, count = np.unique(np.concatenate([each.at for each in labelled] or [np.zeros(0, np.int64)]), return_counts=True)
-    shared = at[count > 1]
-    if not len(shared):
-        return parts, False
-    single = [each for each in parts if each.key[4] is None]
-    left = np.setdiff1d(shared, np.concatenate([each.at for each in single] or [shared[:0]]))
-    for each in labelled:
-        both = np.isin(each.at, shared)
-        once = np.isin(each.at, left)
-        left = np.setdiff1d(left, each.at)
-        single += [each.part(~both, each.key[4]), each.part(once, None)]
-    return [each for each in single if len(each.at)], True
-
-
-def _column(parts: list[Joined], name: str) -> pa.Array:
-    values = np.concatenate([each.columns.get(name, np.full(len(each.at), np.nan)) for each in parts])
-    return pa.array(values, mask=np.isnan(values))
-
-
-def _texts(names: list[str | None], lengths: list[int]) -> pa.Array:
-    """Give a name for each row of parts, as a dictionary."""
+def _texts(names: list[str | None], owner: NDArray[np.int64]) -> pa.Array:
+    """Give a name for each row by its owner, as a dictionary."""
     known = {name: at for at, name in enumerate(dict.fromkeys(name for name in names if name is not None))}
-    codes = np.repeat([known.get(name, -1) if name is not None else -1 for name in names], lengths)
-    indices = pa.array(np.maximum(codes, 0).astype(np.int32), mask=codes < 0)
+    codes = np.array([-1 if name is None else known[name] for name in names], np.int32)[owner]
+    indices = pa.array(np.maximum(codes, 0), mask=codes < 0)
     return pa.DictionaryArray.from_arrays(indices, pa.array(list(known), pa.string()))
