@@ -57,13 +57,11 @@ def joined(told: list[Told], owner: Ints, owners: Owners, jobs: list[Told]) -> J
     steps = np.array([each.step_ms for each in told], np.int64)
     part = np.array([each.measure.part != 0 for each in told], np.bool_)[points.who]
     plain = points.where(~part)
-    key = [(owned[~part] << AT_BITS) | plain.at]
-    value, of, step = [plain.values], [column[plain.who]], [steps[plain.who]]
-    if part.any():
-        sums = _sums(points.where(part), owned[part], told, column)
-        for parts, each in zip((key, value, of, step), sums, strict=True):
-            parts.append(each)
-    return _rows(names, *(np.concatenate(parts) for parts in (key, value, of, step)))
+    found = ((owned[~part] << AT_BITS) | plain.at, plain.values, column[plain.who], steps[plain.who])
+    if not part.any():
+        return _rows(names, *found)
+    sums = _sums(points.where(part), owned[part], told, column)
+    return _rows(names, *(np.concatenate(pair) for pair in zip(found, sums, strict=True)))
 
 
 def _rows(names: list[str], key: Ints, value: Reals, of: Ints, step: Ints) -> Joined:

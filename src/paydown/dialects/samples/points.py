@@ -78,7 +78,7 @@ def laid(found: list[Series]) -> Points:
 
 
 def figures(points: Points, told: list[Told]) -> Points:
-    """Give figures in the units of the columns; blanks, and what a counter says over a gap or a restart, are left out."""
+    """Give figures in the units of the columns, without blanks and what a counter says over a gap or a restart."""
     values = _without_blanks(points.values)
     counted = np.array([each.measure.kind == "counter" for each in told], np.bool_)
     if counted.any():
@@ -90,7 +90,7 @@ def figures(points: Points, told: list[Told]) -> Points:
 
 
 def _factor(told: Told) -> tuple[float, float, float]:
-    """Give by what a figure is multiplied and divided, and how many seconds of it there are where it is told a second."""
+    """Give by what a figure is multiplied and divided, and for how many seconds it holds where it is told a second."""
     how = conversion(measured_columns(told.measure.table)[told.measure.column], told.measure.unit)
     seconds = told.step_ms / MS_PER_SECOND if how.rate else 1.0
     return float(how.factor.numerator), float(how.factor.denominator), seconds
