@@ -45,3 +45,9 @@ class RejectsError(PaydownError):
     """An ingest with `--strict` met rows that cannot be believed."""
 
     exit_code = 7
+
+
+class SourceError(PaydownError):
+    """A program or server that is asked for facts cannot be reached, refuses, or answers with nonsense."""
+
+    exit_code = 8

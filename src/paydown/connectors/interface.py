@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
-from paydown.model.batch import Batch, Reject, Vouch
+from paydown.model.batch import Batch, Mark, Reject, Vouch
 from paydown.model.facts import FACTS
+from paydown.model.window import to_ms
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Item = Batch | Reject | Vouch
-"""One thing that a connector yields, in any order; batches hold at most a few million rows."""
+Item = Batch | Reject | Vouch | Mark
+"""One thing that a connector yields; batches hold at most a few million rows, and so does all that a mark ends."""
 
 Progress = Callable[[str, float | None], None]
 """Called with a short text and, where it can be told, the share done in [0, 1]."""
@@ -28,11 +30,17 @@ def no_progress(text: str, share: float | None) -> None:
 class Stored(Protocol):
     """How a connector asks for what the store holds."""
 
-    def __call__(self, table: str, cluster: str, *, still: bool = False) -> pa.Table:
-        """Give the rows of a table; with `still` only those without an end."""
+    def __call__(self, table: str, cluster: str, *, still: bool = False, since_ms: int | None = None) -> pa.Table:
+        """Give the rows of a table; with `still` only those without an end, with `since_ms` those not over by then."""
 
 
-def nothing_stored(table: str, cluster: str, *, still: bool = False) -> pa.Table:  # noqa: ARG001 -- as it is called
+def nothing_stored(
+    table: str,
+    cluster: str,  # noqa: ARG001 -- as it is called
+    *,
+    still: bool = False,  # noqa: ARG001
+    since_ms: int | None = None,  # noqa: ARG001
+) -> pa.Table:
     """Give no rows: what is known where there is no store."""
     return FACTS[table].arrow.empty_table()
 
@@ -40,6 +48,16 @@ def nothing_stored(table: str, cluster: str, *, still: bool = False) -> pa.Table
 def nothing_known(cluster: str) -> int | None:  # noqa: ARG001 -- as it is called
     """Give no instant: the first fact where there is no store."""
     return None
+
+
+def nothing_marked(cluster: str, name: str) -> str | None:  # noqa: ARG001 -- as it is called
+    """Give no mark: how far a source was read where there is no store."""
+    return None
+
+
+def system_clock() -> int:
+    """Give the current instant in ms since the epoch."""
+    return to_ms(datetime.now(tz=UTC))
 
 
 @dataclass(frozen=True)
@@ -55,9 +73,16 @@ class Context:
     stored: Stored = field(default=nothing_stored)
     """Gives the rows of a fact table (`nodes`) that the store holds of a cluster, where asked those that are still open
     alone: for what is known at an instant only and goes on from what was known before. Of a table without clusters
-    (`identities`) it gives all."""
+    (`identities`) it gives all. Users have their names in it, as a source says them. After a mark it knows what was
+    committed with that."""
     first_ms: Callable[[str], int | None] = field(default=nothing_known)
     """Gives the earliest instant of which the store knows anything of a cluster, in ms since the epoch."""
+    mark: Callable[[str, str], str | None] = field(default=nothing_marked)
+    """Gives the value of the last mark of this source, by cluster and name."""
+    source: str = ""
+    """What this source is called where it is configured (`[sources.NAME]`); empty: as its connector."""
+    clock: Callable[[], int] = field(default=system_clock)
+    """Gives the current instant in ms since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -95,5 +120,7 @@ class Connector:
     """The fact tables that it can fill."""
     read: Callable[[Any, Context], Iterator[Item]]
     """Read everything; raises `InputError` only where nothing can be read at all."""
+    interval_s: int | None = None
+    """How often a live source is usefully asked, in seconds; None: it reads what lies there, and is not live."""
     recipes: tuple[Recipe, ...] = ()
     """How its dumps are made, the best way first; none where there is nothing to dump."""

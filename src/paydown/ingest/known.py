@@ -1,13 +1,16 @@
-"""What a connector may ask of the store: rows that go on from those of an earlier ingest, and the first instant."""
+"""What a connector may ask of the store: rows that go on from those of earlier ingests, the first instant, marks."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from paydown.ingest.people import named
 from paydown.model.facts import FACTS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from paydown.connectors.interface import Context
@@ -20,16 +23,44 @@ SELECT min(ms) AS ms FROM (
 """
 """The earliest instant for which a source vouches, or at which anything was held."""
 
+_STILL = '"end" IS NULL'
 
-def aware(context: Context, base: Snapshot) -> Context:
-    """Let a connector ask what the store held when the ingest began."""
 
-    def stored(table: str, cluster: str, *, still: bool = False) -> pa.Table:
+@dataclass(frozen=True)
+class Known:
+    """The store as a source may ask of it."""
+
+    base: Callable[[], Snapshot]
+    """Gives the state that counts: the last commit."""
+    source: str
+
+    def stored(self, table: str, cluster: str, *, still: bool = False, since_ms: int | None = None) -> pa.Table:
+        """Give rows of a table, users by name."""
+        base = self.base()
         clusters = [cluster] if "cluster" in FACTS[table].partition else None
-        return base.rows(table, clusters=clusters, where='"end" IS NULL' if still else "")
+        params: list[int] = []
+        where = [_STILL] if still else []
+        if since_ms is not None:
+            where.append(f'({_STILL} OR epoch_ms("end") > ?)')
+            params.append(since_ms)
+        rows = base.rows(table, clusters=clusters, where=" AND ".join(where), params=params)
+        return named(table, rows, base)
 
-    def first_ms(cluster: str) -> int | None:
-        found: int | None = base.query(FIRST, clusters=[cluster]).column("ms")[0].as_py()
+    def first_ms(self, cluster: str) -> int | None:
+        """Give the earliest instant of which anything is known."""
+        found: int | None = self.base().query(FIRST, clusters=[cluster]).column("ms")[0].as_py()
         return found
 
-    return replace(context, stored=stored, first_ms=first_ms)
+    def mark(self, cluster: str, name: str) -> str | None:
+        """Give the value of a mark."""
+        for row in self.base().rows("marks").to_pylist():
+            if (row["cluster"], row["source"], row["name"]) == (cluster, self.source, name):
+                value: str = row["value"]
+                return value
+        return None
+
+
+def aware(context: Context, source: str, base: Callable[[], Snapshot]) -> Context:
+    """Let a connector ask what the store holds; `base` gives the state that counts at the moment."""
+    known = Known(base, source)
+    return replace(context, source=source, stored=known.stored, first_ms=known.first_ms, mark=known.mark)

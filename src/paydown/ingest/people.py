@@ -13,6 +13,7 @@ from paydown.store.people import is_key, keys_for, new_key
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from paydown.store.snapshot import Snapshot
     from paydown.store.transaction import Transaction
 
 _NAMED = {"jobs": "user", "reservations": "users"}
@@ -83,6 +84,24 @@ class People:
             if not is_key(row["person"]):
                 row["person"] = self._aliases.setdefault(row["person"], new_key())
         return _replaced(rows, "person", pa.array([row["person"] for row in said], pa.string()))
+
+
+def named(table: str, rows: pa.Table, base: Snapshot) -> pa.Table:
+    """Put the user names in the place of keys again, in rows of one cluster."""
+    if table == "identities" or table not in {*_NAMED, "quotas"} or not len(rows):
+        return rows
+    column = "name" if table == "quotas" else _NAMED[table]
+    (cluster,) = pc.unique(rows["cluster"]).to_pylist()
+    users = [row for row in base.rows("identities").to_pylist() if row["kind"] == "user"]
+    mine = [row for row in users if row["cluster"] in {None, cluster}]
+    mine.sort(key=lambda row: (row["cluster"] is not None, row["name"]))
+    names = {row["person"]: row["name"] for row in mine}
+    texts = [None if text is None else _said(column, text, names) for text in rows[column].to_pylist()]
+    return _replaced(rows, column, pa.array(texts, pa.string()))
+
+
+def _said(column: str, text: str, names: dict[str, str]) -> str:
+    return ";".join(sorted(names.get(key, key) for key in _names(column, text)))
 
 
 def _name(row: dict[str, Any]) -> tuple[str, str, str | None]:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from paydown.connectors.interface import Connector, Context, Progress, no_progress
+from paydown.connectors.interface import Connector, Context, Item, Progress, no_progress
 from paydown.errors import RejectsError
 from paydown.ingest.known import aware
 from paydown.ingest.people import People
-from paydown.ingest.tally import Reach, Rejects, source_rows
+from paydown.ingest.tally import Reach, Rejects, Vouched, source_rows
 from paydown.ledger.settings import LedgerSettings
-from paydown.model.batch import LINE, Batch, Reject, Vouch
+from paydown.model.batch import LINE, Batch, Mark, Reject, Vouch
 from paydown.model.entries import META
 from paydown.model.facts import FACTS
 from paydown.model.rows import normalise, row_text
@@ -33,6 +33,7 @@ BUFFER_BYTES = 1 << 28
 """How much is held back at most, so that many small batches make one upsert."""
 
 _LINES = 40
+_COUNTS = ("rows", "inserted", "replaced", "unchanged")
 
 
 @dataclass(frozen=True)
@@ -80,21 +81,54 @@ def ingest(  # noqa: PLR0913 -- what an ingest may be told, nearly all of it by 
 ) -> Ingested:
     """Read a source into the store, and post the days that it changed.
 
-    The commit is the acknowledgement: before it nothing is visible, after it nothing is lost. Posting follows in a
-    transaction of its own. With `strict`, any reject is a `RejectsError` and nothing is kept.
+    The commit is the acknowledgement: before it nothing is visible, after it nothing is lost. A source that yields
+    marks is committed at each of them. Posting follows in a transaction of its own. With `strict`, any reject is a
+    `RejectsError`, and nothing is kept: then all is one commit.
     """
+    source = context.source or connector.name
     with store.write(command=f"ingest {connector.name}") as transaction:
-        work = _Ingest(transaction, connector.name)
-        for item in connector.read(settings, aware(context, transaction.base)):
-            work.take(item)
-        result = work.finish(clock(), strict=strict)
-        transaction.commit()
+        items = connector.read(settings, aware(context, source, lambda: transaction.base))
+        result = _committed(items, transaction, source, clock, strict=strict)
     if not post:
         return result
     from paydown.ledger.posting import post as post_days
 
     posted = post_days(store, settings=ledger or LedgerSettings(), executor=executor, progress=progress)
     return replace(result, days=posted.days)
+
+
+def _committed(
+    items: Iterator[Item], transaction: Transaction, source: str, clock: Callable[[], int], *, strict: bool
+) -> Ingested:
+    """Take items, and commit them at each mark and at the end."""
+    done: Ingested | None = None
+    work = Part(transaction, source)
+    for item in items:
+        work.take(item)
+        if isinstance(item, Mark) and not strict:
+            done = together(done, work.commit(clock()))
+            work = Part(transaction, source)
+    if done is None or not work.empty:
+        done = together(done, work.commit(clock(), strict=strict))
+    return done
+
+
+def together(one: Ingested | None, other: Ingested) -> Ingested:
+    """Add up what two parts of an ingest did."""
+    if one is None:
+        return other
+    counts = {
+        what: dict(sorted((Counter(getattr(one, what)) + Counter(getattr(other, what))).items()))
+        for what in (*_COUNTS, "rejects")
+    }
+    return Ingested(
+        source=other.source,
+        **counts,
+        clusters=tuple(sorted({*one.clusters, *other.clusters})),
+        dirty=other.dirty,
+        days=one.days + other.days,
+        notes=tuple(dict.fromkeys((*one.notes, *other.notes))),
+    )
 
 
 @dataclass
@@ -105,8 +139,8 @@ class _Held:
     size: int = 0
 
 
-class _Ingest:
-    """The state of one ingest."""
+class Part:
+    """What is committed as one: all that a source yields, or what lies between two of its marks."""
 
     def __init__(self, transaction: Transaction, source: str) -> None:
         self.transaction = transaction
@@ -115,17 +149,21 @@ class _Ingest:
         self.rejects = Rejects()
         self.reach = Reach()
         self.vouches: list[Vouch] = []
-        self.counts: dict[str, Counter[str]] = {
-            what: Counter() for what in ("rows", "inserted", "replaced", "unchanged")
-        }
+        self.marks: list[Mark] = []
+        self.empty = True
+        """Whether nothing was taken yet."""
+        self.counts: dict[str, Counter[str]] = {what: Counter() for what in _COUNTS}
         self.changes: list[tuple[str, Upserted]] = []
         self.origins: dict[str, int] = {}
         self.held: dict[str, _Held] = {}
 
-    def take(self, item: Batch | Reject | Vouch) -> None:
+    def take(self, item: Item) -> None:
         """Take one thing that the connector yields."""
+        self.empty = False
         if isinstance(item, Vouch):
             self.vouches.append(item)
+        elif isinstance(item, Mark):
+            self.marks.append(item)
         elif isinstance(item, Reject):
             self.rejects.add(item)
         else:
@@ -184,24 +222,56 @@ class _Ingest:
                 table, names[packed >> _LINES], line, "conflict", detail, row_text(refused, index), cluster=cluster
             )
 
-    def finish(self, now_ms: int, *, strict: bool) -> Ingested:
-        """Write what is left: rows, people, sources, rejects, and which days are to be posted."""
+    def commit(self, now_ms: int, *, strict: bool = False) -> Ingested:
+        """Write what is left: rows, people, sources, rejects, marks, and which days are to be posted; and commit."""
+        result = self._finish(now_ms, strict=strict)
+        self.transaction.commit()
+        return result
+
+    def _finish(self, now_ms: int, *, strict: bool) -> Ingested:
         self._write_held()
         if strict and self.rejects.by_reason:
             raise RejectsError(f"Nothing was kept: {said(self.rejects.by_reason)}. Mend them, or leave out --strict.")
         base = self.transaction.base
         before = base.rows("sources")
-        sources, notes = source_rows(self.vouches, self.reach, now_ms, before)
-        if len(sources):
-            self._upsert("sources", sources)
+        vouched = source_rows(self.vouches, self.reach, now_ms, before)
+        self._sources(vouched, before)
+        self._marks(now_ms)
         fresh = self.rejects.rows(self.source, now_ms, base.rows("rejects"))
         if len(fresh):
             self.transaction.append("rejects", fresh)
-        dirty = self._mark(before, sources)
-        notes += [vouch.note for vouch in self.vouches if vouch.note]
-        return self._result(dirty, notes)
+        dirty = self._dirty(before, vouched.fresh)
+        return self._result(dirty, vouched.notes + [vouch.note for vouch in self.vouches if vouch.note])
 
-    def _mark(self, before: pa.Table, sources: pa.Table) -> int:
+    def _sources(self, vouched: Vouched, before: pa.Table) -> None:
+        """Take rows of `sources`; those that they extend go."""
+        if len(vouched.gone):
+            keys = {tuple(row.values()) for row in vouched.gone.to_pylist()}
+            stay = [tuple(row.values()) not in keys for row in before.to_pylist()]
+            self.transaction.overwrite("sources", before.filter(pa.array(stay, pa.bool_())))
+        if len(vouched.fresh):
+            self._upsert("sources", vouched.fresh)
+
+    def _marks(self, now_ms: int) -> None:
+        """Keep how far the source was read."""
+        if not self.marks:
+            return
+        table = META["marks"]
+        kept = {
+            (row["cluster"], row["source"], row["name"]): row for row in self.transaction.base.rows("marks").to_pylist()
+        }
+        for mark in self.marks:
+            row = {
+                "cluster": mark.cluster,
+                "source": self.source,
+                "name": mark.name,
+                "value": mark.value,
+                "time": now_ms,
+            }
+            kept[mark.cluster, self.source, mark.name] = row
+        self.transaction.overwrite("marks", pa.Table.from_pylist(list(kept.values()), table.arrow))
+
+    def _dirty(self, before: pa.Table, sources: pa.Table) -> int:
         """Mark the days whose entries may change, beside those that are marked already."""
         from paydown.ledger.affected import affected
 

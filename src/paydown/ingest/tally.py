@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -115,18 +116,32 @@ def _instants(table: str, rows: pa.Table) -> Iterable[pa.Array]:
     return (rows[name].cast(pa.int64()) for name in _REACH[table])
 
 
-def source_rows(vouches: list[Vouch], reach: Reach, now_ms: int, known: pa.Table) -> tuple[pa.Table, list[str]]:
-    """Give the rows of `sources` that the store does not have yet, and notes on vouches that say nothing."""
+@dataclass(frozen=True)
+class Vouched:
+    """What vouches come to."""
+
+    fresh: pa.Table
+    """The rows of `sources` that the store does not have yet."""
+    gone: pa.Table
+    """The stored rows that they extend, and in whose place they stand."""
+    notes: list[str]
+    """What is to be said of vouches that say nothing."""
+
+
+def source_rows(vouches: list[Vouch], reach: Reach, now_ms: int, known: pa.Table) -> Vouched:
+    """Make rows of `sources` of vouches; `known` are the stored ones."""
     table = FACTS["sources"]
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    notes = []
+    notes: list[str] = []
+    stored = _with_ms(known).to_pylist()
+    gone: dict[int, None] = {}
     for vouch in vouches:
         first = vouch.covers_from_ms if vouch.covers_from_ms is not None else reach.first.get(vouch.cluster)
         last = vouch.covers_to_ms if vouch.covers_to_ms is not None else reach.last.get(vouch.cluster)
         if first is None or last is None:
             notes.append(f"{vouch.source} of {vouch.cluster} holds no instant, so it vouches for no time.")
             continue
-        if first >= last:
+        if first >= last and not vouch.joins:
             notes.append(
                 f"{vouch.source} of {vouch.cluster} knows one instant alone, so it vouches for no time; "
                 "a table `sources` beside it can say from when to when it holds."
@@ -140,9 +155,33 @@ def source_rows(vouches: list[Vouch], reach: Reach, now_ms: int, known: pa.Table
             "ingested_at": now_ms,
             "note": vouch.note,
         }
+        if vouch.joins:
+            gone.update(dict.fromkeys(_joined(row, stored, rows)))
         rows[tuple(row[name] for name in table.key)] = row
-    there = {tuple(row[name] for name in table.key) for row in _with_ms(known).to_pylist()}
-    return pa.Table.from_pylist([row for key, row in rows.items() if key not in there], table.arrow), notes
+    there = {tuple(row[name] for name in table.key): at for at, row in enumerate(stored)}
+    fresh = [row for key, row in rows.items() if key not in there]
+    left = [at for at in gone if at not in {there.get(key) for key in rows}]
+    return Vouched(pa.Table.from_pylist(fresh, table.arrow), known.take(pa.array(left, pa.int64())), notes)
+
+
+def _joined(
+    row: dict[str, Any], stored: list[dict[str, Any]], rows: dict[tuple[Any, ...], dict[str, Any]]
+) -> list[int]:
+    """Extend a row by those of its source whose time it overlaps or touches; give the places of stored ones."""
+    found: list[int] = []
+    for at, each in [*enumerate(stored), *((-1, each) for each in rows.values())]:
+        if _goes_on(row, each):
+            row["covers_from"] = min(row["covers_from"], each["covers_from"])
+            row["covers_to"] = max(row["covers_to"], each["covers_to"])
+            found.append(at)
+    for key in [key for key, each in rows.items() if _goes_on(row, each)]:
+        del rows[key]
+    return [at for at in found if at >= 0]
+
+
+def _goes_on(row: dict[str, Any], each: dict[str, Any]) -> bool:
+    same = all(row[name] == each[name] for name in ("cluster", "source", "supports"))
+    return bool(same and each["covers_from"] <= row["covers_to"] and row["covers_from"] <= each["covers_to"])
 
 
 def _with_ms(sources: pa.Table) -> pa.Table:

@@ -1,4 +1,4 @@
-"""What a connector hands over: batches of rows, rows that cannot be believed, and what it vouches for."""
+"""What a connector hands over: batches of rows, rows that cannot be believed, what it vouches for, how far it is."""
 
 from __future__ import annotations
 
@@ -60,3 +60,21 @@ class Vouch:
     """The horizon, in ms since the epoch; None: the latest instant of its rows."""
     note: str | None = None
     """What its reader should know: assumptions, a doubtful hour, what was left out."""
+    joins: bool = False
+    """Whether it goes on from an earlier one: a stored row of the same cluster, source and capabilities whose time it
+    overlaps or touches is extended, and takes this note. Who is asked every few minutes says so."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a live source has been read; ingest commits it together with everything that was yielded before it.
+
+    What follows belongs to the next commit, so that a long history comes in parts, each whole, and a process that was
+    killed goes on from the last mark.
+    """
+
+    cluster: str
+    name: str
+    """What is marked, such as `jobs`; a source may have several."""
+    value: str
+    """Whatever the source wants to be told next time (`Context.mark`)."""

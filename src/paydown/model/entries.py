@@ -315,5 +315,17 @@ DERIVED = Registry.of(
 ).tables  # fmt: skip
 """Tables that posting makes from the facts."""
 
-META = Registry.of(DIRTY, REJECTS).tables
+MARKS = Table(
+    "marks", "meta", "How far each live source has been read.",
+    (
+        _text("cluster", "The cluster."),
+        _text("source", "The source's name."),
+        _text("name", "What is marked."),
+        _text("value", "What the source wrote down."),
+        Column("time", "instant", "When it was committed.", "UTC"),
+    ),
+    ("cluster", "source", "name"), partition=(), sort=("cluster", "source", "name"),
+)
+
+META = Registry.of(DIRTY, REJECTS, MARKS).tables
 """Tables that the store keeps of its own work."""

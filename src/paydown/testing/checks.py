@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from paydown.connectors.interface import Connector, Context
-from paydown.model.batch import Reject, Vouch
+from paydown.model.batch import Mark, Reject, Vouch
 from paydown.model.facts import FACTS
 from paydown.model.window import to_ms
 
@@ -41,6 +41,7 @@ class Reading:
     rejects: list[Reject] = field(default_factory=list)
     """The connector's own rejects and those of its rows."""
     vouches: list[Vouch] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
     def clusters(self) -> set[str]:
         """Give the clusters that appear in facts, people apart."""
@@ -151,6 +152,14 @@ def check_jobs_known(connector: Connector, found: Reading) -> None:
             must(not strange, f"{connector.name} gives {table} of jobs that it does not give: {shown}")
 
 
+def _check_marks(connector: Connector, found: Reading, _context: Context) -> None:
+    clusters = {vouch.cluster for vouch in found.vouches} | found.clusters()
+    for mark in found.marks:
+        name = f"{connector.name} marks how far it is in {mark.name or 'nothing'}"
+        must(bool(mark.name), f"{name}: a mark has a name")
+        must(mark.cluster in clusters, f"{name} of {mark.cluster}, a cluster of which it gives nothing")
+
+
 CHECKS: tuple[Callable[[Connector, Reading, Context], None], ...] = (
     _check_filled,
     _check_rejects,
@@ -159,5 +168,6 @@ CHECKS: tuple[Callable[[Connector, Reading, Context], None], ...] = (
     _check_instants,
     _check_keys,
     _check_people,
+    _check_marks,
 )
 """What a reading is held to, besides what `check_jobs_known` says."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from paydown.connectors.interface import Connector, Context
 from paydown.errors import InputError
-from paydown.model.batch import LINE, Batch, Reject, Vouch
+from paydown.model.batch import LINE, Batch, Mark, Reject, Vouch
 from paydown.model.facts import CAPABILITIES, FACTS
 from paydown.model.rows import REJECTED, normalise
 from paydown.testing.checks import CHECKS, NAME, Reading, check_jobs_known, must
@@ -116,8 +116,10 @@ def _take(connector: Connector, item: object, found: Reading, parts: dict[str, l
         found.rejects.append(item)
     elif isinstance(item, Vouch):
         found.vouches.append(item)
+    elif isinstance(item, Mark):
+        found.marks.append(item)
     else:
-        must(False, f"{connector.name} yields a {type(item).__name__}, which is no Batch, Reject or Vouch")  # noqa: FBT003
+        must(False, f"{connector.name} yields a {type(item).__name__}, which is no Batch, Reject, Vouch or Mark")  # noqa: FBT003
 
 
 def _clean(connector: Connector, batch: Batch) -> tuple[pa.Table, list[Reject]]:
@@ -141,6 +143,7 @@ def _check_same(connector: Connector, first: Reading, second: Reading) -> None:
         same = one is not None and two is not None and one.equals(two)
         must(same, f"{connector.name} gives other rows of {table} when it reads the same source again")
     must(first.rejects == second.rejects, f"{connector.name} gives other rejects when it reads the same source again")
+    must(first.marks == second.marks, f"{connector.name} marks something else when it reads the same source again")
     must(first.vouches == second.vouches, f"{connector.name} vouches for something else when it reads again")
 
 
