@@ -76,6 +76,15 @@ class Slurm:
         """Make Slurm's own usage (sreport) current: it sums on the hour by itself. `since` is a local date."""
         self.run("sacctmgr", "-i", "rollup", since)
 
+    def go_back(self, seconds):
+        """Put all that accounting knows of jobs, nodes and reservations into the past: Slurm sums whole hours alone."""
+        moved = "".join(
+            f"UPDATE lab_{table} SET {column} = {column} - {int(seconds)} WHERE {column} > 0;"
+            for table, columns in TIMES.items()
+            for column in columns
+        )
+        self.sql(f"{moved} UPDATE lab_last_ran_table SET hourly_rollup = {int(time.time()) - 5 * 86_400};")
+
     def sql(self, text):
         """Change the accounting database."""
         command = ["mariadb", "--no-defaults", "-uroot", "-S", self.folder / "db/socket", "slurm_acct_db"]
@@ -110,6 +119,14 @@ def _wait(job, states, ask):
     return found
 
 
+TIMES = {
+    "job_table": ("time_submit", "time_eligible", "time_start", "time_end", "time_suspended"),
+    "step_table": ("time_start", "time_end"),
+    "suspend_table": ("time_start", "time_end"),
+    "event_table": ("time_start", "time_end"),
+    "resv_table": ("time_start", "time_end"),
+}
+"""When things happened, by table of a cluster."""
 IN_BOTH = {"PrivateData"}
 """Settings that slurmdbd has too."""
 
