@@ -10,16 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from paydown.model.units import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
+from paydown.model.lengths import length_ms
 
 Form = Literal["nvidia-smi", "dmon", "dcgmi", "prometheus", "csv", "parquet"]
 """The forms that are read; docs/connectors/samples.md describes each."""
 
 FIXED = ("node", "gpu", "job_id", "gpu_model")
 """What may be fixed for all rows by --label."""
-
-_LENGTH = re.compile(r"(?P<count>\d+(?:\.\d{1,3})?)(?P<unit>ms|s|m|h|d)")
-_UNIT_MS = {"ms": 1, "s": MS_PER_SECOND, "m": MS_PER_MINUTE, "h": MS_PER_HOUR, "d": MS_PER_DAY}
 
 
 class SamplesSettings(BaseModel):
@@ -99,13 +96,3 @@ class SamplesSettings(BaseModel):
     def interval_ms(self) -> int | None:
         """The length of a sample in ms, where it is given."""
         return None if self.interval is None else length_ms(self.interval)
-
-
-def length_ms(text: str) -> int:
-    """Read a length of time in ms; 0 where it is none.
-
-    >>> length_ms("1.5s")
-    1500
-    """
-    match = _LENGTH.fullmatch(text.strip())
-    return round(float(match["count"]) * _UNIT_MS[match["unit"]]) if match else 0

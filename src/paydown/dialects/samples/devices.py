@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from paydown.dialects.samples.answers import Series
 from paydown.dialects.samples.frames import Named
@@ -35,14 +36,41 @@ class Subject:
     """Whether it is a MIG slice."""
 
 
+@dataclass(frozen=True)
+class Naming:
+    """How a node is named by what a label says of it."""
+
+    short: bool = False
+    """Whether names are cut at the first dot."""
+    pattern: re.Pattern[str] | None = None
+    """What the name is found by: its first group."""
+    known: Mapping[str, str] = field(default_factory=dict)
+    """What labels say, with or without its port, and the node that it is."""
+
+    def node(self, seen: str, *, address: bool) -> str:
+        """Name a node; `address`: what is seen is where it was scraped, and so may have a port."""
+        plain = _without_port(seen) if address else seen
+        for each in (seen, plain):
+            if each in self.known:
+                return self.known[each]
+        if self.pattern is not None and (match := self.pattern.search(seen)) and match[1]:
+            return match[1]
+        return plain.partition(".")[0] if self.short and not _is_address(plain) else plain
+
+
 class Labels:
     """Reads labels as the settings say; devices that only their UUID names are known from the other series."""
 
-    def __init__(self, mapped: Mapped, fixed: Named, *, short: bool) -> None:
+    def __init__(self, mapped: Mapped, fixed: Named, naming: Naming | None = None) -> None:
         self._asked = {name: source.name for name, source in mapped.sources.items()}
         self._fixed = fixed
-        self._short = short
+        self._naming = naming or Naming()
         self._known: dict[str, tuple[int, str, str]] = {}
+
+    @property
+    def model_labels(self) -> tuple[str, ...]:
+        """The labels that may name the model of a device."""
+        return (self._asked["gpu_model"],) if "gpu_model" in self._asked else MODEL_LABELS
 
     def learn(self, series: Iterable[Series]) -> None:
         """Note which UUID is which device; the index of dcgm-exporter is stronger than a minor number."""
@@ -70,7 +98,7 @@ class Labels:
             node=self._node(labels),
             gpu=f"{gpu}/{part}" if gpu and part else gpu,
             job=self._fixed.job or self._of("job_id", labels, JOB_LABELS),
-            model=self._fixed.model or self._of("gpu_model", labels, MODEL_LABELS),
+            model=self.model(labels),
             uuid=uuid,
             sliced=bool(part) or (uuid or "").startswith(_SLICE_UUID),
         )
@@ -84,9 +112,11 @@ class Labels:
         node = self._of("node", labels, NODE_LABELS)
         if node is None:
             return None
-        if node == labels.get("instance"):
-            node = _without_port(node)
-        return node.partition(".")[0] if self._short and not _is_address(node) else node
+        return self._naming.node(node, address=node == labels.get("instance"))
+
+    def model(self, labels: Mapping[str, str]) -> str | None:
+        """Say of which model the device of a series is."""
+        return self._fixed.model or self._of("gpu_model", labels, MODEL_LABELS)
 
 
 def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str | None:

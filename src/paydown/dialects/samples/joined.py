@@ -41,13 +41,15 @@ class Joined:
     """By column; NaN where nothing was said."""
 
 
-def joined(told: list[Told], owner: Ints, owners: Owners, jobs: list[Told]) -> Joined:
-    """Join series of one table on time.
+def joined(told: list[Told], owner: Ints, owners: Owners, jobs: list[Told], since_ms: int | None = None) -> Joined:
+    """Join series of one table on time, from an instant on where one is given.
 
     `owner` numbers the owner of each series; points of one that names no job are of the job that `jobs`, series whose
     value is a job's id, say of its subject at the moment.
     """
     points = figures(laid([each.series for each in told]), told)
+    if since_ms is not None:
+        points = points.where(points.at >= since_ms)
     owned = owner[points.who]
     if jobs:
         owned = _owned(points, owned, told, owners, jobs)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from paydown.dialects.samples.answers import Answer, Series
-from paydown.dialects.samples.devices import Labels, Subject
+from paydown.dialects.samples.devices import Labels, Naming, Subject
 from paydown.dialects.samples.frames import Frame, Named
 from paydown.dialects.samples.joined import Joined, Owners, joined
 from paydown.dialects.samples.mapping import Mapped
@@ -62,7 +62,7 @@ class Answers:
         steps = {step for step in self._steps.values() if step}
         if len(steps) > 1:
             self.notes["The answers have several steps; the longest counts: ask for all with one step."] = None
-        joiner = Joiner(self._mapped, Labels(self._mapped, self._fixed, short=self._short), metric=self._metric)
+        joiner = Joiner(self._mapped, Labels(self._mapped, self._fixed, Naming(short=self._short)), metric=self._metric)
         first, *more = self._steps
         origin = f"{first} and {len(more)} more" if more else first
         yield from joiner.frames(((each, self._steps[each.origin]) for each in self._series), origin, max(steps))
@@ -85,20 +85,25 @@ class Joiner:
         self.notes: dict[str, None] = {}
         self._labels = labels
         self._metric = metric
-        self._measures = _measures(mapped)
+        self._measures = measures_of(mapped)
         self._rank = {name: at for at, name in enumerate(self._measures)}
         self._rejects: Counter[tuple[str, str, str]] = Counter()
 
     def frames(
-        self, series: Iterable[tuple[Series, int]], origin: str, lasting_ms: int | None = None
+        self,
+        series: Iterable[tuple[Series, int]],
+        origin: str,
+        lasting_ms: int | None = None,
+        since_ms: int | None = None,
     ) -> Iterator[Frame | Reject]:
         """Give what series, each with the ms from one of its readings to the next, hold together.
 
-        All readings last `lasting_ms` where it is given, else as long as the step of their series.
+        All readings last `lasting_ms` where it is given, else as long as the step of their series. Those before
+        `since_ms` are there for the increases of counters alone.
         """
         unique = _unique(series)
         self._labels.learn(each for each, _ in unique)
-        yield from _Join(self, self._known(unique)).frames(origin, lasting_ms)
+        yield from _Join(self, self._known(unique)).frames(origin, lasting_ms, since_ms)
         for (where, reason, detail), count in self._rejects.items():
             yield Reject("gpu_samples", where, None, reason, detail, "", count)
         self._rejects.clear()
@@ -183,7 +188,7 @@ class _Join:
             self._named.append(replace(subject, gpu=gpu))
         return self._subjects[key]
 
-    def frames(self, origin: str, lasting_ms: int | None) -> Iterator[Frame]:
+    def frames(self, origin: str, lasting_ms: int | None, since_ms: int | None) -> Iterator[Frame]:
         """Give the readings of each table."""
         for table, kept in self._kept.items():
             if not kept.told:
@@ -191,7 +196,7 @@ class _Join:
             jobs = self._jobs if table == TABLES[0] else []
             ranked = sorted(range(len(kept.told)), key=lambda at: self._joiner.rank(kept.told[at]))
             told, owners = [kept.told[at] for at in ranked], [kept.owners[at] for at in ranked]
-            made = joined(told, np.array(owners, np.int64), self._owners, jobs)
+            made = joined(told, np.array(owners, np.int64), self._owners, jobs, since_ms)
             if table == TABLES[0]:
                 made = self._single(made)
             if len(made.at):
@@ -251,7 +256,7 @@ def _together(found: list[tuple[Series, int]]) -> tuple[Series, int]:
     return Series(first.origin, first.labels, at, values), max(step for _, step in found)
 
 
-def _measures(mapped: Mapped) -> dict[str, Measure]:
+def measures_of(mapped: Mapped) -> dict[str, Measure]:
     """Give the metrics that are known, those of --map first."""
     own = {}
     for name in mapped.measured:

@@ -46,7 +46,7 @@ class Settler:
         self._assumed = False
         self._lengthless: Counter[tuple[str, str]] = Counter()
 
-    def take(self, frame: Frame) -> Iterator[Batch | Reject | Vouch]:
+    def take(self, frame: Frame) -> Iterator[Batch]:
         """Take a frame; give what can be settled."""
         if len(frame):
             self._held.append(frame)
@@ -54,15 +54,20 @@ class Settler:
             yield from self._settle()
 
     def finish(self) -> Iterator[Batch | Reject | Vouch]:
-        """Give the rest, and what is not believed."""
+        """Give the rest, what is not believed, and what it all vouches for."""
+        yield from self.rest()
+        yield from self._vouches()
+
+    def rest(self) -> Iterator[Batch | Reject]:
+        """Give what is held back, and what is not believed since this was last asked."""
         yield from self._settle()
         yield from self.zeros.rejects(self.cluster)
         for (table, origin), count in self._lengthless.items():
             detail = "a single reading of its device does not say how long it lasts: give --interval"
             yield Reject(table, origin, None, "unknown-duration", detail, "", count, self.cluster)
-        yield from self._vouches()
+        self._lengthless.clear()
 
-    def _settle(self) -> Iterator[Batch | Reject | Vouch]:
+    def _settle(self) -> Iterator[Batch]:
         frames = [(frame, self.devices.ids(frame)) for frame in self._held]
         self._held = []
         if self.interval_ms is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paydown.dialects.samples.answers import Series
 from paydown.dialects.samples.frames import Frame, codes, words
 from paydown.model.instants import EARLIEST_MS, LATEST_MS
 from paydown.model.units import MS_PER_SECOND
@@ -23,6 +24,9 @@ _ROUNDED_FROM_MS = 2_000
 """From this spacing on it is rounded to whole seconds: clocks jitter, and a dump of another day should agree."""
 
 _TENTH_MS = 100
+
+_SURE_GAPS = 3
+"""From how many gaps on a target's own spacing is believed: fewer may be those around a loss."""
 
 
 class Devices:
@@ -93,3 +97,39 @@ def _rounded(ms: Ints) -> Ints:
     tenths = np.maximum((ms + _TENTH_MS // 2) // _TENTH_MS * _TENTH_MS, 1)
     rounded: Ints = np.where(ms >= _ROUNDED_FROM_MS, seconds, np.where(ms >= _TENTH_MS, tenths, ms))
     return rounded
+
+
+Spaced = tuple[Series, int]
+"""A series, and how far its readings are apart in ms."""
+
+
+class Targets:
+    """How far apart the readings of scraped targets are: by themselves, else as those of their scrape job."""
+
+    def __init__(self, jobs: Mapping[str, int] | None = None) -> None:
+        self.jobs: dict[str, int] = dict(jobs or {})
+        """By the label `job`, in ms, as last seen."""
+
+    def spaced(self, series: Iterable[Series]) -> tuple[list[Spaced], list[Series]]:
+        """Give each series with its spacing, and those apart of which nothing tells it."""
+        by_target: dict[tuple[str, str], list[Series]] = {}
+        for each in series:
+            by_target.setdefault((each.labels.get("job", ""), each.labels.get("instance", "")), []).append(each)
+        own = {target: _own_spacing(found) for target, found in by_target.items()}
+        for job in {job for job, _ in own}:
+            seen = sorted(ms for (of, _), (ms, _) in own.items() if of == job and ms)
+            if seen:
+                self.jobs[job] = seen[(len(seen) - 1) // 2]
+        known = {
+            target: ms if gaps >= _SURE_GAPS else self.jobs.get(target[0], 0) for target, (ms, gaps) in own.items()
+        }
+        spaced = [(each, known[target]) for target, found in by_target.items() if known[target] for each in found]
+        return spaced, [each for target, found in by_target.items() if not known[target] for each in found]
+
+
+def _own_spacing(series: list[Series]) -> tuple[int, int]:
+    """Give the median spacing of the fullest series of a target, rounded, and of how many gaps; 0: there are none."""
+    fullest = max(series, key=lambda each: len(each.at))
+    gaps = np.diff(fullest.at)
+    gaps = np.sort(gaps[gaps > 0])
+    return (int(_rounded(gaps[(len(gaps) - 1) // 2])) if len(gaps) else 0), len(gaps)

@@ -23,7 +23,8 @@ class Zeros:
 
     def __init__(self, *, believed: bool) -> None:
         self._believed = believed
-        self._proven: set[tuple[str, str, str | None]] = set()
+        self.proven: set[tuple[str, str, str | None]] = set()
+        """Table, column and model of what has been above zero."""
         self._refused: Counter[tuple[str, str, str, str | None]] = Counter()
 
     def look(self, frame: Frame) -> None:
@@ -32,10 +33,10 @@ class Zeros:
             return
         names = _models(frame)
         for column in frame.doubted:
-            if any((frame.table, column, name) not in self._proven for name in names):
+            if any((frame.table, column, name) not in self.proven for name in names):
                 above = booleans(pc.greater(frame.figures[column], 0))
                 found = np.bincount(codes(frame.model, len(frame))[above])
-                self._proven |= {(frame.table, column, names[code]) for code in np.flatnonzero(found).tolist()}
+                self.proven |= {(frame.table, column, names[code]) for code in np.flatnonzero(found).tolist()}
 
     def settle(self, frame: Frame) -> NDArray[np.bool_]:
         """Null what is not believed of a frame, and count it; give the rows that lost a figure."""
@@ -45,7 +46,7 @@ class Zeros:
         names = _models(frame)
         for column in sorted(frame.doubted):
             for code, name in enumerate(names):
-                if (frame.table, column, name) not in self._proven:
+                if (frame.table, column, name) not in self.proven:
                     lost |= self._refuse(frame, column, code, name)
         return lost
 
@@ -59,11 +60,12 @@ class Zeros:
         return zero
 
     def rejects(self, cluster: str | None) -> Iterator[Reject]:
-        """Tell how many zeros were not believed, by file, signal and model."""
+        """Tell how many zeros were not believed since this was last asked, by file, signal and model."""
         for (origin, table, column, model), count in self._refused.items():
             of = f"of {model} " if model else ""
             detail = f"{column} {of}is never above zero here, so its zeros may not have been measured"
             yield Reject(table, origin, None, "unproven-zero", detail, "", count, cluster)
+        self._refused.clear()
 
 
 def _models(frame: Frame) -> list[str | None]:

@@ -1,0 +1,119 @@
+"""A small real HTTP server that replays recorded answers of a real Prometheus, and one that records them.
+
+    python -m tests.connectors.prometheus.replay URL FILE FROM TO CLUSTER
+
+asks the server at URL as the connector does, and writes what it answered. Answers are found again by what was asked:
+after a change of the questions the answers have to be recorded anew, against a real server.
+"""
+
+import gzip
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+from urllib.request import Request, urlopen
+
+PROGRAM = "prometheus 2.42.0"
+
+
+def question(handler):
+    """Give path and form of a request, whether it is a GET or a POST."""
+    split = urlsplit(handler.path)
+    length = int(handler.headers.get("Content-Length") or 0)
+    form = parse_qsl(split.query) + parse_qsl(handler.rfile.read(length).decode())
+    return split.path, tuple(sorted(pair for pair in form if pair[0] != "partial_response"))
+
+
+@contextmanager
+def serving(answer):
+    """Serve what `answer(handler)` writes, on a free port; give the URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            answer(self)
+
+        do_POST = do_GET  # noqa: N815 -- as http.server calls it
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def send(handler, body, status=200, **headers):
+    """Answer with a body, in full."""
+    handler.send_response(status)
+    handler.send_header("Content-Type", "application/json")
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def recorded(file):
+    """Read recorded answers by question."""
+    rows = json.loads(gzip.decompress(Path(file).read_bytes()))["answers"]
+    return {(row["path"], tuple(map(tuple, row["form"]))): row["body"].encode() for row in rows}
+
+
+@contextmanager
+def replaying(file):
+    """Serve recorded answers; what was not recorded is a 404 that says so."""
+    known = recorded(file)
+
+    def answer(handler):
+        asked = question(handler)
+        body = known.get(asked)
+        if body is None:
+            send(handler, f"not recorded: {asked}".encode(), 400)
+        else:
+            send(handler, body)
+
+    with serving(answer) as url:
+        yield url
+
+
+def record(url, file, start_ms, end_ms, cluster):
+    """Ask a real server as the connector does, and keep what it answers."""
+    from paydown.connectors.interface import Context
+    from paydown.connectors.prometheus import CONNECTOR
+
+    kept = {}
+
+    def answer(handler):
+        path, form = question(handler)
+        asked = "&".join(f"{key}={_escaped(value)}" for key, value in form)
+        with urlopen(Request(f"{url}{path}?{asked}"), timeout=60) as found:  # noqa: S310
+            kept[path, form] = found.read()
+        send(handler, kept[path, form])
+
+    with serving(answer) as here:
+        settings = CONNECTOR.settings(url=here, start_ms=start_ms, end_ms=end_ms, concurrency=1, lag="0s")
+        list(CONNECTOR.read(settings, Context(cluster=cluster or None)))
+    rows = [{"path": path, "form": form, "body": body.decode()} for (path, form), body in sorted(kept.items())]
+    made = json.dumps({"program": PROGRAM, "from": start_ms, "to": end_ms, "answers": rows}, indent=0)
+    Path(file).write_bytes(gzip.compress(made.encode(), mtime=0))
+
+
+def _escaped(text):
+    from urllib.parse import quote
+
+    return quote(text, safe="")
+
+
+if __name__ == "__main__":
+    record(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] if len(sys.argv) > 5 else "")
