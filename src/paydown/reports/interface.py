@@ -28,7 +28,8 @@ class OutColumn:
     description: str
     """What it says, and for a mean what it is weighted by."""
     role: str = "text"
-    """How it looks: `text`, `number`, `share`, `instant`, `capacity`, `allocation`, `utilization`, `debt`."""
+    """How it looks: `text`, `prose` (sentences), `verdict` (`red` stands out), `number`, `share`, `instant`,
+    `capacity`, `allocation`, `utilization`, `debt`."""
     minor: bool = False
     """Whether a table that must fit a terminal may leave it out; every other format holds it."""
 

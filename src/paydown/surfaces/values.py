@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MISSING = "-"
 """How a value that is not known looks to people. It is never shown as zero."""
 
+ALARM = "red"
+"""The word of a verdict that stands out wherever it is shown."""
+
 FIGURES = frozenset({"number", "share", "capacity", "allocation", "utilization", "debt"})
 """The roles of columns that hold figures, which stand to the right and are never cut."""
 

@@ -25,7 +25,10 @@ _OTHERS = {
 def table() -> dict[int, str]:
     """Give every exit code with its meaning, in order; those of errors are told by the errors' own docstrings."""
     told = {kind.exit_code: (kind.__doc__ or "").partition("\n")[0] for kind in _kinds(errors.PaydownError)}
-    told[errors.PaydownError.exit_code] = "`check` found a cell that does not balance, or something outside failed."
+    told[errors.PaydownError.exit_code] = (
+        "`check` found a cell that does not balance, `reconcile` a difference that nothing explains, or something "
+        "outside failed."
+    )
     return dict(sorted({**told, **_OTHERS}.items()))
 
 

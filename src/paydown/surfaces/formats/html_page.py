@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from paydown.errors import MissingExtraError
 from paydown.surfaces import charts
-from paydown.surfaces.values import FIGURES, escaped, shown_rows, span
+from paydown.surfaces.values import ALARM, FIGURES, escaped, shown_rows, span
 
 if TYPE_CHECKING:
     from paydown.reports.interface import Answer
@@ -29,12 +29,16 @@ th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px s
 td.figure, th.figure { text-align: right; } td.capacity { color: var(--capacity); }
 td.allocation { color: var(--allocation); } td.utilization { color: var(--utilization); }
 td.debt { color: var(--debt); }
-td.told { white-space: normal; }
+td.told { white-space: normal; } td.prose { min-width: 18rem; } td.red { color: var(--debt); font-weight: bold; }
 .picture { border: 1px solid var(--rule); padding: .5rem; margin: 1rem 0; overflow-x: auto; }
 .drawn { width: 100%; min-width: 36rem; }
 code, pre { font-family: ui-monospace, monospace; } pre { overflow-x: auto; }
 """.strip()
 """The look of the page, in light and dark; grey, yellow and green mean the same as everywhere."""
+
+
+_WORDS = {"prose": "told prose", "verdict": "verdict"}
+"""How columns of words look, apart from plain text."""
 
 
 def write(answer: Answer, layout: Layout) -> Iterator[str]:
@@ -82,7 +86,7 @@ def table(answer: Answer, layout: Layout) -> Iterator[str]:
     yield "</tr></thead>\n<tbody>\n"
     roles = [_looks(column.role) for column in answer.columns]
     for row in shown_rows(answer, rows, layout.zone):
-        cells = (f'<td class="{role}">{safe(cell)}</td>' for role, cell in zip(roles, row, strict=True))
+        cells = (f'<td class="{_of(role, cell)}">{safe(cell)}</td>' for role, cell in zip(roles, row, strict=True))
         yield f"<tr>{''.join(cells)}</tr>\n"
     yield "</tbody></table></div>\n"
 
@@ -108,7 +112,12 @@ def safe(text: str) -> str:
 
 
 def _looks(role: str) -> str:
-    return f"figure {role}" if role in FIGURES else "text"
+    return f"figure {role}" if role in FIGURES else _WORDS.get(role, "text")
+
+
+def _of(looks: str, cell: str) -> str:
+    """Give the class of a cell: a verdict looks like what it says."""
+    return f"text {ALARM}" if looks == "verdict" and cell == ALARM else looks
 
 
 def _pictures(answer: Answer, zone: ZoneInfo) -> tuple[list[str], list[str]]:

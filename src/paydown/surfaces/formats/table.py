@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from paydown.surfaces.values import FIGURES, escaped, shown_rows, span
+from paydown.surfaces.values import ALARM, FIGURES, escaped, shown_rows, span
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,5 +136,10 @@ def _table(answer: Answer, cells: list[list[str]], widths: list[int]) -> Table:
             justify="right" if column.role in FIGURES else "left", vertical="bottom",
         )  # fmt: skip
     for row in cells:
-        table.add_row(*(Text(row[at]) for at in shown))
+        table.add_row(*(Text(row[at], style=_style(answer.columns[at], row[at])) for at in shown))
     return table
+
+
+def _style(column: OutColumn, cell: str) -> str:
+    """A verdict that must be looked at stands out."""
+    return "bold red" if column.role == "verdict" and cell == ALARM else ""

@@ -1,0 +1,1 @@
+"""What Slurm's own reports say: sreport, seff, the state of roll-ups."""
