@@ -1,22 +1,18 @@
-"""A small real HTTP server that replays recorded answers of a real Prometheus, and one that records them.
+"""A small real HTTP server that replays recorded answers of a real Prometheus.
 
-    python -m tests.connectors.prometheus.replay URL FILE FROM TO CLUSTER
-
-asks the server at URL as the connector does, and writes what it answered. Answers are found again by what was asked:
-after a change of the questions the answers have to be recorded anew, against a real server.
+Answers are found again by what was asked: after a change of the questions they have to be recorded anew (record.py).
 """
 
 import gzip
 import json
-import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
-from urllib.request import Request, urlopen
 
-PROGRAM = "prometheus 2.42.0"
+RUNNING = {}
+"""Servers that run until this process ends, by file."""
 
 
 def question(handler):
@@ -87,33 +83,9 @@ def replaying(file):
         yield url
 
 
-def record(url, file, start_ms, end_ms, cluster):
-    """Ask a real server as the connector does, and keep what it answers."""
-    from paydown.connectors.interface import Context
-    from paydown.connectors.prometheus import CONNECTOR
-
-    kept = {}
-
-    def answer(handler):
-        path, form = question(handler)
-        asked = "&".join(f"{key}={_escaped(value)}" for key, value in form)
-        with urlopen(Request(f"{url}{path}?{asked}"), timeout=60) as found:  # noqa: S310
-            kept[path, form] = found.read()
-        send(handler, kept[path, form])
-
-    with serving(answer) as here:
-        settings = CONNECTOR.settings(url=here, start_ms=start_ms, end_ms=end_ms, concurrency=1, lag="0s")
-        list(CONNECTOR.read(settings, Context(cluster=cluster or None)))
-    rows = [{"path": path, "form": form, "body": body.decode()} for (path, form), body in sorted(kept.items())]
-    made = json.dumps({"program": PROGRAM, "from": start_ms, "to": end_ms, "answers": rows}, indent=0)
-    Path(file).write_bytes(gzip.compress(made.encode(), mtime=0))
-
-
-def _escaped(text):
-    from urllib.parse import quote
-
-    return quote(text, safe="")
-
-
-if __name__ == "__main__":
-    record(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5] if len(sys.argv) > 5 else "")
+def started(file):
+    """Replay a file for the rest of this process; give the URL."""
+    if file not in RUNNING:
+        server = replaying(file)
+        RUNNING[file] = (server, server.__enter__())
+    return RUNNING[file][1]

@@ -19,6 +19,7 @@ from paydown.model.exporters import (
 )
 
 _SLICE_UUID = "MIG-"
+_REMEMBERED = 200_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Labels:
         self._fixed = fixed
         self._naming = naming or Naming()
         self._known: dict[str, tuple[int, str, str]] = {}
+        self._said: dict[tuple[tuple[str, str], ...], Subject] = {}
 
     @property
     def model_labels(self) -> tuple[str, ...]:
@@ -90,6 +92,16 @@ class Labels:
         return Subject(found.cluster, known[1], known[2], found.job, found.model, found.uuid, found.sliced)
 
     def _plain(self, labels: Mapping[str, str]) -> Subject:
+        """Say what labels say by themselves; that of all metrics of a device is worked out once."""
+        key = tuple(pair for pair in labels.items() if pair[0] != "__name__")
+        found = self._said.get(key)
+        if found is None:
+            if len(self._said) >= _REMEMBERED:
+                self._said.clear()
+            found = self._said[key] = self._read(labels)
+        return found
+
+    def _read(self, labels: Mapping[str, str]) -> Subject:
         part = labels.get(SLICE_LABEL) or None
         uuid = _first(labels, UUID_LABELS)
         gpu = self._fixed.gpu or self._of("gpu", labels, GPU_LABELS)
@@ -120,7 +132,10 @@ class Labels:
 
 
 def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((labels[name] for name in names if labels.get(name)), None)
+    for name in names:
+        if found := labels.get(name):
+            return found
+    return None
 
 
 def _without_port(instance: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paydown.dialects.samples.points import AT_BITS, Points, Told, family, figures, laid, summed
+from paydown.dialects.samples.points import AT_BITS, Points, Told, distinct, family, figures, laid, summed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     Reals = NDArray[np.float64]
 
 _MOMENT = (1 << AT_BITS) - 1
+_JOB_BITS = 40
+_JOB = (1 << _JOB_BITS) - 1
 
 
 class Owners:
@@ -68,7 +70,7 @@ def joined(told: list[Told], owner: Ints, owners: Owners, jobs: list[Told], sinc
 
 def _rows(names: list[str], key: Ints, value: Reals, of: Ints, step: Ints) -> Joined:
     """Put figures into rows; of several of one column and moment the first counts."""
-    rows, where = np.unique(key, return_inverse=True)
+    rows, where = distinct(key)
     lasting = np.zeros(len(rows), np.int64)
     np.maximum.at(lasting, where, step)
     columns = {}
@@ -85,13 +87,13 @@ def _sums(points: Points, owned: Ints, told: list[Told], column: Ints) -> tuple[
     target = np.array([each.target for each in told], np.int64)[points.who]
     families = {name: at for at, name in enumerate(sorted({family(each.measure) for each in told}))}
     kind = np.array([families[family(each.measure)] for each in told], np.int64)[points.who]
-    asked = np.stack([owned, column[points.who], target, kind])
-    groups, group = np.unique(asked, axis=1, return_inverse=True)
-    group = group.reshape(-1)
+    shape = (int(owned.max()) + 1, int(column.max()) + 1, int(target.max()) + 1, len(families))
+    groups, group = distinct(np.ravel_multi_index((owned, column[points.who], target, kind), shape))
     found, at, total = summed(points, told, group)
-    steps = np.zeros(groups.shape[1], np.int64)
+    steps = np.zeros(len(groups), np.int64)
     np.maximum.at(steps, group, np.array([each.step_ms for each in told], np.int64)[points.who])
-    return (groups[0][found] << AT_BITS) | at, total, groups[1][found], steps[found]
+    owner, of, _, _ = np.unravel_index(groups, shape)
+    return (owner[found] << AT_BITS) | at, total, of[found], steps[found]
 
 
 def _owned(points: Points, owned: Ints, told: list[Told], owners: Owners, jobs: list[Told]) -> Ints:
@@ -100,11 +102,15 @@ def _owned(points: Points, owned: Ints, told: list[Told], owners: Owners, jobs: 
     mine = np.flatnonzero(np.isin(owned, free))
     subject = np.array([each.subject for each in told], np.int64)[points.who[mine]]
     job = _jobs_at((subject << AT_BITS) | points.at[mine], jobs)
-    pairs, where = np.unique(np.stack([subject, job]), axis=1, return_inverse=True)
-    numbers = [owners.of(subject, str(job) if job > 0 else None) for subject, job in pairs.T.tolist()]
+    pairs, where = distinct((subject << _JOB_BITS) | job)
+    numbers = [owners.of(pair >> _JOB_BITS, _job_named(pair & _JOB)) for pair in pairs.tolist()]
     made = owned.copy()
-    made[mine] = np.array(numbers, np.int64)[where.reshape(-1)]
+    made[mine] = np.array(numbers, np.int64)[where]
     return made
+
+
+def _job_named(number: int) -> str | None:
+    return str(number) if number else None
 
 
 def _jobs_at(asked: Ints, jobs: list[Told]) -> Ints:
@@ -114,7 +120,8 @@ def _jobs_at(asked: Ints, jobs: list[Told]) -> Ints:
         return np.zeros_like(asked)
     key = (np.array([each.subject for each in jobs], np.int64)[said.who] << AT_BITS) | said.at
     key, first = np.unique(key, return_index=True)
-    ids = np.nan_to_num(said.values[first]).astype(np.int64)
+    told = said.values[first]
+    ids = np.where((told > 0) & (told < 1 << _JOB_BITS), told, 0).astype(np.int64)
     later = np.minimum(np.searchsorted(key, asked), len(key) - 1)
     earlier = np.maximum(later - 1, 0)
     nearest = np.where(np.abs(key[later] - asked) <= np.abs(key[earlier] - asked), later, earlier)

@@ -194,7 +194,8 @@ class _Join:
             if not kept.told:
                 continue
             jobs = self._jobs if table == TABLES[0] else []
-            ranked = sorted(range(len(kept.told)), key=lambda at: self._joiner.rank(kept.told[at]))
+            # Series of one owner side by side: their moments are the same, and sort fast.
+            ranked = sorted(range(len(kept.told)), key=lambda at: (kept.owners[at], self._joiner.rank(kept.told[at])))
             told, owners = [kept.told[at] for at in ranked], [kept.owners[at] for at in ranked]
             made = joined(told, np.array(owners, np.int64), self._owners, jobs, since_ms)
             if table == TABLES[0]:
