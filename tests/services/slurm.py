@@ -1,6 +1,7 @@
 """Real Slurm clusters: Debian 12's version, or this machine's, and Debian 13's, with made-up nodes and GPUs."""
 
 import os
+import pwd
 import re
 import subprocess
 import time
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.services import history
 from tests.services.running import HERE, ROOT, lock_of, need, running
 
 NEWER = Path(os.environ.get("PAYDOWN_NEWER_SLURM", "/var/tmp/paydown-slurm-24.11"))  # noqa: S108 - where install put it
@@ -85,10 +87,25 @@ class Slurm:
         )
         self.sql(f"{moved} UPDATE lab_last_ran_table SET hourly_rollup = {int(time.time()) - 5 * 86_400};")
 
+    def history(self, count, days, seed=7):
+        """Add so many finished jobs of the last days to accounting, and give them (`history.Past`)."""
+        now = int(time.time())
+        past = history.jobs(count, now - days * 86_400, now - 60, seed)
+        self.sql("".join(history.sql(past, lambda user: pwd.getpwnam(user).pw_uid)))
+        first = min(job.submit for job in past) - 86_400
+        self.sql(
+            f"UPDATE lab_last_ran_table SET hourly_rollup={first}, daily_rollup={first}, monthly_rollup={first};"
+            f"UPDATE lab_event_table SET time_start={first} WHERE node_name='' ORDER BY time_start LIMIT 1;"
+        )
+        return past
+
     def sql(self, text):
         """Change the accounting database."""
         command = ["mariadb", "--no-defaults", "-uroot", "-S", self.folder / "db/socket", "slurm_acct_db"]
-        return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-500:])
+        return done.stdout
 
     @contextmanager
     def setting(self, **settings):
