@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from paydown import plugins
 from paydown.app import CONNECTOR_PACKAGES
+from paydown.collect.settings import CollectSettings, SourceSettings
 from paydown.config import Settings
 from paydown.ledger.settings import LedgerSettings
 from paydown.model import entries, exporters, facts, measures
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- begin (?P<name>.+?) -->\n).*?(<!-- end (?P=name) -->)", re.DOTALL)
+
+FILE_TABLES: dict[str, type[BaseModel]] = {
+    "file": Settings,
+    "ledger": LedgerSettings,
+    "collect": CollectSettings,
+    "source": SourceSettings,
+}
+"""What stands in the configuration file, by the name of the block that describes it."""
 
 COMMON = "Besides those of [every report](../cli.md#flags-of-every-report):"
 COLUMNS = "Those of the answer where nothing is asked; a cut (`--by`) puts its own before them."
@@ -112,10 +121,8 @@ def _type(column: Column) -> str:
 
 def settings(subject: str) -> Iterator[str]:
     """Make the table of the settings of a connector, of the ledger, or of the configuration file."""
-    if subject == "ledger":
-        return fields(LedgerSettings)
-    if subject == "file":
-        return fields(Settings)
+    if subject in FILE_TABLES:
+        return fields(FILE_TABLES[subject])
     return asked(connectors()[subject].settings)
 
 
@@ -129,6 +136,8 @@ def _annotation(field: FieldInfo) -> str:
     shape = flags.shape_of(field.annotation)
     if isinstance(shape.kind, type) and issubclass(shape.kind, BaseModel):
         return "table"
+    if shape.pairs:
+        return "tables"
     words = " ".join(f"`{word}`" for word in shape.words)
     named = {str: "text", int: "integer", float: "number", bool: "true or false"}
     return ("list of " if shape.several else "") + (words or named.get(shape.kind, str(shape.kind)))
@@ -136,7 +145,7 @@ def _annotation(field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
-    if value is None or isinstance(value, BaseModel):
+    if value is None or value == {} or isinstance(value, BaseModel):
         return ""
     return "`" + (", ".join(map(str, value)) if isinstance(value, tuple) else str(value)) + "`"
 

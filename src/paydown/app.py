@@ -17,6 +17,7 @@ from paydown.plugins import Found, built_in, discover
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from paydown.collect.source import Source
     from paydown.connectors.interface import Connector
     from paydown.reports.interface import Report
     from paydown.store.store import Store
@@ -70,6 +71,20 @@ class App:
         from paydown.reports.registry import report
 
         return report(name)
+
+    def sources(self) -> tuple[Source, ...]:
+        """Give the sources that the configuration names; `UsageError` says what is wrong with one."""
+        from paydown.collect.source import Place, source_of, wrong
+
+        place = Place(self.settings.file, self.settings.timezone, self.clock)
+        found = []
+        for name, asked in self.settings.sources.items():
+            try:
+                connector = self.connector(asked.connector or name)
+            except UsageError as error:
+                raise wrong(place.file, f"sources.{name}: {error}") from None
+            found.append(source_of(name, asked, connector, place))
+        return tuple(found)
 
     @contextmanager
     def executor(self) -> Iterator[Executor | None]:

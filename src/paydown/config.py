@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
+from paydown.collect.settings import CollectSettings, SourceSettings
 from paydown.errors import PaydownError, UsageError
 from paydown.ledger.settings import LedgerSettings
 from paydown.model.nearest import suggestion
@@ -47,6 +48,21 @@ class Settings(BaseModel):
         None, ge=1, description="How many processes post the ledger; without it, one for each core of the machine."
     )
     ledger: LedgerSettings = Field(LedgerSettings(), description="The thresholds of the ledger.")
+    collect: CollectSettings = Field(CollectSettings(), description="How `paydown collect` goes about it.")
+    sources: Mapping[str, SourceSettings] = Field(
+        default_factory=dict, description="The sources that it reads: a table `[sources.NAME]` for each."
+    )
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that they were read from; None where there is none."""
+        return self._file
+
+    def read_from(self, file: Path) -> Settings:
+        """Remember the file that they were read from."""
+        self._file = file.absolute()
+        return self
 
     @field_validator("timezone")
     @classmethod
@@ -100,7 +116,7 @@ def read(file: Path) -> Settings:
         raise UsageError(f"The configuration file {file} cannot be read: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The configuration file {file} is not TOML: {error}.") from None
-    return _placed(_parsed(values, file), file)
+    return _placed(_parsed(values, file), file).read_from(file)
 
 
 def _parsed(values: dict[str, Any], file: Path) -> Settings:

@@ -56,7 +56,10 @@ def test_ledger_settings_are_read(tmp_path: Path) -> None:
     [
         ("stor = 'x'", "stor is not known; did you mean store?"),
         ("[ledger]\ninactive_ration = 1", "ledger.inactive_ration is not known; did you mean inactive_ratio?"),
-        ("zzz = 1", "zzz is not known; known are format, ledger, limit, processes, pseudonyms, store, timezone."),
+        (
+            "zzz = 1",
+            "zzz is not known; known are collect, format, ledger, limit, processes, pseudonyms, sources, store, time",
+        ),
         ("limit = -1", "limit must be greater than or equal to 0."),
         ("timezone = 'Europe/Berln'", "did you mean Europe/Berlin?"),
         ("format = 'xml'", "format must be 'table', 'json', 'csv', 'parquet', 'markdown' or 'html'."),

@@ -220,3 +220,10 @@ def test_a_live_source_passes_the_conformance_suite():
 
     with pytest.raises(AssertionError, match="a cluster of which it gives nothing"):
         check_connector(source(stray), Nothing(), replace(Context(), source="live"))
+
+    def named(asked, context):
+        yield from history(()).read(asked, context)
+        yield Mark("c", "last", "job=7,user=ann")
+
+    with pytest.raises(AssertionError, match="with the user `ann` in it"):
+        check_connector(source(named), Nothing(), replace(Context(), source="live"))

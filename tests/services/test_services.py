@@ -62,12 +62,6 @@ def test_others_jobs_are_hidden_while_the_setting_says_so(cluster):
     assert seen() == (True, True)
 
 
-def test_one_process_of_several_runs_all_tests_with_services(prometheus, request):
-    if not hasattr(request.config, "workerinput"):
-        pytest.skip("there is but one process")
-    assert request.node.nodeid.endswith("@services")
-
-
 def test_what_a_test_sets_is_what_prometheus_answers(prometheus):
     prometheus.set(**{"gpu03/2": {"util": 37, "hpc_job": "17"}})
     ((labels, value),) = prometheus.wait('DCGM_FI_DEV_GPU_UTIL{hpc_job="17"} == 37')

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from paydown.ingest.people import named
 from paydown.model.facts import FACTS
+from paydown.model.units import MS_PER_DAY
+from paydown.model.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,9 @@ SELECT min(ms) AS ms FROM (
 
 _STILL = '"end" IS NULL'
 
+FOREVER = 7_258_118_400_000
+"""The year 2200: later instants are believed of no row."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -38,12 +43,16 @@ class Known:
         """Give rows of a table, users by name."""
         base = self.base()
         clusters = [cluster] if "cluster" in FACTS[table].partition else None
-        params: list[int] = []
-        where = [_STILL] if still else []
-        if since_ms is not None:
-            where.append(f'({_STILL} OR epoch_ms("end") > ?)')
-            params.append(since_ms)
-        rows = base.rows(table, clusters=clusters, where=" AND ".join(where), params=params)
+        params = [] if since_ms is None else [since_ms]
+        since = "" if since_ms is None else _since(table)
+        still_open = _STILL if still and FACTS[table].closes else ""
+        rows = base.rows(
+            table,
+            clusters=clusters,
+            window=Window(since_ms - MS_PER_DAY, FOREVER) if since_ms is not None and since else None,
+            where=" AND ".join(filter(None, (still_open, since))),
+            params=params if since else [],
+        )
         return named(table, rows, base)
 
     def first_ms(self, cluster: str) -> int | None:
@@ -58,6 +67,13 @@ class Known:
                 value: str = row["value"]
                 return value
         return None
+
+
+def _since(table: str) -> str:
+    """Give the condition that a row was not over by an instant; empty where rows tell no end."""
+    if FACTS[table].closes:
+        return f'({_STILL} OR epoch_ms("end") > ?)'
+    return "epoch_ms(start) + duration_ms > ?" if "duration_ms" in FACTS[table].names else ""
 
 
 def aware(context: Context, source: str, base: Callable[[], Snapshot]) -> Context:

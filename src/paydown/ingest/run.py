@@ -222,9 +222,16 @@ class Part:
                 table, names[packed >> _LINES], line, "conflict", detail, row_text(refused, index), cluster=cluster
             )
 
-    def commit(self, now_ms: int, *, strict: bool = False) -> Ingested:
-        """Write what is left: rows, people, sources, rejects, marks, and which days are to be posted; and commit."""
+    def commit(
+        self, now_ms: int, *, strict: bool = False, beside: Callable[[Ingested], None] | None = None
+    ) -> Ingested:
+        """Write what is left: rows, people, sources, rejects, marks, and which days are to be posted; and commit.
+
+        `beside` is called before the commit, for what is to be committed together with it.
+        """
         result = self._finish(now_ms, strict=strict)
+        if beside is not None:
+            beside(result)
         self.transaction.commit()
         return result
 
@@ -237,9 +244,8 @@ class Part:
         vouched = source_rows(self.vouches, self.reach, now_ms, before)
         self._sources(vouched, before)
         self._marks(now_ms)
-        fresh = self.rejects.rows(self.source, now_ms, base.rows("rejects"))
-        if len(fresh):
-            self.transaction.append("rejects", fresh)
+        if self.rejects.by_reason:
+            self.transaction.append("rejects", self.rejects.rows(self.source, now_ms, base.rows("rejects")))
         dirty = self._dirty(before, vouched.fresh)
         return self._result(dirty, vouched.notes + [vouch.note for vouch in self.vouches if vouch.note])
 

@@ -14,6 +14,7 @@ from paydown.model.batch import Reject, Vouch
 from paydown.model.entries import META
 from paydown.model.facts import FACTS
 from paydown.model.rows import ROW_TEXT
+from paydown.model.units import MS_PER_SECOND
 
 if TYPE_CHECKING:
     from paydown.model.schema import Table
@@ -141,6 +142,10 @@ def source_rows(vouches: list[Vouch], reach: Reach, now_ms: int, known: pa.Table
         if first is None or last is None:
             notes.append(f"{vouch.source} of {vouch.cluster} holds no instant, so it vouches for no time.")
             continue
+        if vouch.joins and last > now_ms:
+            # A clock that is wrong: nobody can vouch for what is still to come, and days would be posted up to then.
+            notes.append(_ahead(vouch, last - now_ms))
+            first, last = min(first, now_ms), now_ms
         if first >= last and not vouch.joins:
             notes.append(
                 f"{vouch.source} of {vouch.cluster} knows one instant alone, so it vouches for no time; "
@@ -162,6 +167,13 @@ def source_rows(vouches: list[Vouch], reach: Reach, now_ms: int, known: pa.Table
     fresh = [row for key, row in rows.items() if key not in there]
     left = [at for at in gone if at not in {there.get(key) for key in rows}]
     return Vouched(pa.Table.from_pylist(fresh, table.arrow), known.take(pa.array(left, pa.int64())), notes)
+
+
+def _ahead(vouch: Vouch, by_ms: int) -> str:
+    return (
+        f"{vouch.source} of {vouch.cluster} vouches for a time that lies {by_ms / MS_PER_SECOND:,.0f} s ahead of this "
+        "machine's clock; it is believed up to now."
+    )
 
 
 def _joined(

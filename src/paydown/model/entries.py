@@ -327,5 +327,27 @@ MARKS = Table(
     ("cluster", "source", "name"), partition=(), sort=("cluster", "source", "name"),
 )
 
-META = Registry.of(DIRTY, REJECTS, MARKS).tables
+HEALTH = Table(
+    "health", "meta", "How each source that is collected is doing.",
+    (
+        _text("source", "The source's name."),
+        _text("connector", "What reads it."),
+        Column("interval_ms", "int", "How often it is to be read.", "ms"),
+        Column("attempt", "instant", "When it was last begun to be read.", "UTC"),
+        Column("success", "instant", "When it was last read to its end; null: never.", "UTC", null=True),
+        Column("took_ms", "int", "How long that took.", "ms", null=True),
+        Column("rounds", "int", "How often it was read to its end.", "times"),
+        Column("rows", "int", "Believed rows of the last time that it was read.", "rows"),
+        Column("rows_total", "int", "Believed rows of all times.", "rows"),
+        Column("rejects", "int", "Rejects of the last time.", "rows"),
+        Column("rejects_total", "int", "Rejects of all times; the same one counts each time that it comes.", "rows"),
+        Column("errors", "int", "How often in a row it failed; 0: the last time went well.", "times"),
+        Column("errors_total", "int", "How often it failed ever.", "times"),
+        Column("failed", "instant", "When it last failed; null: never.", "UTC", null=True),
+        _text("note", "Why it last failed.", null=True),
+    ),
+    ("source",), partition=(), sort=("source",),
+)
+
+META = Registry.of(DIRTY, REJECTS, MARKS, HEALTH).tables
 """Tables that the store keeps of its own work."""

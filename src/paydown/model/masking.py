@@ -17,7 +17,7 @@ SITE = frozenset({
     "cluster", "node", "nodes", "job_id", "array_id", "gpu", "gpus", "uuid", "gpu_model", "req_gpu_model", "partition",
     "partitions", "pool", "qos", "provider_id", "tres", "signal", "unit", "currency", "source", "supports", "settings",
     "kind_source", "exit_code", "pending_reason", "table", "rule", "subject_type", "person", "user", "users", "by",
-    "detail", "constraint",
+    "detail", "constraint", "connector", "value",
 })  # fmt: skip
 """Columns that name things of the site, hold words of a closed set, or person keys: no name is looked for in them."""
 

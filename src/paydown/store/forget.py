@@ -32,7 +32,7 @@ _SITE = (("jobs", "partition"), ("jobs", "qos"), ("nodes", "node"), ("nodes", "p
 
 NAMING = (
     "jobs", "node_states", "reservations", "quotas", "sources", "identities", "verdicts", "notices",
-    "entries", "daily", "demand", "hourly", "day_totals", "rejects",
+    "entries", "daily", "demand", "hourly", "day_totals", "rejects", "health",
 )  # fmt: skip
 """The tables that have a column in which a name may stand."""
 

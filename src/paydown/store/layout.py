@@ -5,6 +5,7 @@ STORE/catalog/                Delta table: which version of each table is acknow
 STORE/tables/<table>/         one Delta table for each table of the model, made when first written
 STORE/tmp/                    spilled intermediate results; may be emptied at any time
 STORE/writer.lock|.lease      who writes at the moment (on an object store: STORE/writer/<number>.lease)
+STORE/collector/              the same for who collects
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def ends(table: Table) -> str | None:
     """Give what says that a row is of the past: its day, the instant that closes it, or its time; None: nothing does.
 
-    What is derived is never dropped, and neither is what vouches for it (`sources`).
+    What is derived is never dropped, and neither is what vouches for it (`sources`), nor how far a source was read.
     """
-    if table.role == "derived" or table.name == "sources":
+    if table.role == "derived" or table.name in {"sources", "marks"}:
         return None
     if "day" in table.partition:
         return "day"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from paydown.errors import StoreError, UsageError
+from paydown.errors import StoreBusyError, StoreError, UsageError
 from paydown.store import catalog, delta, engine, forget, history, layout, lock
 from paydown.store.check import problems
 from paydown.store.compaction import Compacted, compact
 from paydown.store.export import Format, export
-from paydown.store.files import remote
+from paydown.store.files import files, remote
 from paydown.store.info import Info
 from paydown.store.info import info as describe
 from paydown.store.layout import catalog_path, scratch_path, table_path
@@ -57,6 +57,26 @@ class Store:
                 yield transaction
             finally:
                 transaction.discard()
+
+    @contextmanager
+    def sole(self, role: str, *, command: str) -> Iterator[lock.Lease]:
+        """Be the only process of the store that has a role (`collector`), beside those that read and write it.
+
+        `StoreBusyError` names the process that has it; that of a dead one is taken over as the right to write is.
+        """
+        place = f"{self.path}/{role}"
+        if not remote(self.path):
+            files(self.path).vacant(place)
+        with ExitStack() as stack:
+            try:
+                lease = stack.enter_context(
+                    lock.held(place, wait_s=0.0, command=command, kind=self._filesystem, clock=self._clock)
+                )
+            except StoreBusyError:
+                raise StoreBusyError(
+                    f"the store at {self.path} has a {role} already: {lock.named(place)}; stop that one first."
+                ) from None
+            yield lease
 
     def info(self) -> Info:
         """Describe the store: tables, sizes, clusters, file system, who writes it."""

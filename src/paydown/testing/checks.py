@@ -23,6 +23,7 @@ EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 """An instant before this is most likely seconds read as milliseconds."""
 
 _MOST_TEXT = 1_000
+_WORD = re.compile(r"[^\w.@+-]+")
 _SHORTEST_NAME = 3
 _PERSONAL = frozenset({
     ("jobs", "user"), ("jobs", "account"), ("jobs", "project"), ("jobs", "name"),
@@ -120,16 +121,19 @@ def _check_keys(connector: Connector, found: Reading, _context: Context) -> None
         must(not twice, f"{connector.name} gives {twice} rows of {table} whose key {FACTS[table].key} another row has")
 
 
+def _users(found: Reading) -> set[str]:
+    jobs = found.tables.get("jobs")
+    return {name for name in jobs["user"].unique().to_pylist() if name} if jobs is not None else set()
+
+
 def _check_people(connector: Connector, found: Reading, _context: Context) -> None:
     """Hold names of users to the columns where the store replaces them with keys, or may not."""
-    jobs = found.tables.get("jobs")
-    users = {name for name in jobs["user"].unique().to_pylist() if name} if jobs is not None else set()
-    word = re.compile(r"[^\w.@+-]+")
+    users = _users(found)
     for table, rows in found.tables.items():
         for column in FACTS[table].columns:
             if column.kind != "text" or table == "identities" or (table, column.name) in _PERSONAL:
                 continue
-            words = {part for text in rows[column.name].unique().to_pylist() if text for part in word.split(text)}
+            words = {part for text in rows[column.name].unique().to_pylist() if text for part in _WORD.split(text)}
             named = sorted(name for name in words & users if len(name) >= _SHORTEST_NAME)
             where = f"{table}.{column.name}"
             must(
@@ -158,6 +162,8 @@ def _check_marks(connector: Connector, found: Reading, _context: Context) -> Non
         name = f"{connector.name} marks how far it is in {mark.name or 'nothing'}"
         must(bool(mark.name), f"{name}: a mark has a name")
         must(mark.cluster in clusters, f"{name} of {mark.cluster}, a cluster of which it gives nothing")
+        told = {part for part in _WORD.split(mark.value) if len(part) >= _SHORTEST_NAME} & _users(found)
+        must(not told, f"{name} with the user `{', '.join(sorted(told))}` in it, where no name belongs")
 
 
 CHECKS: tuple[Callable[[Connector, Reading, Context], None], ...] = (
