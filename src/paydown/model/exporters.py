@@ -34,8 +34,16 @@ class Measure:
     """Whether it is measured of a MIG slice: else the figure is that of the whole card, or none."""
     part: int = 0
     """1 or -1: the column is the sum of several such figures, of which this is added or taken away; 0: it is all."""
+    optional: bool = False
+    """Whether older versions lack this part: the sum of the others then stands for all."""
     without: tuple[str, tuple[str, ...]] | None = None
     """A label, and values of it, of which the series do not count."""
+    only: tuple[str, tuple[str, ...]] | None = None
+    """A label, and the values of it of which alone the series count."""
+    of_jobs: bool = False
+    """Whether only series count that name a job: others are of groups of jobs, or of none."""
+    beside: tuple[str, str, bool] | None = None
+    """A metric, and the column that this one fills, doubted or not, where its target has that one too."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class Exporter:
     """What of it is read; anything else is passed over."""
     default: tuple[str, ...] = ()
     """The names that a good dump holds."""
+    known: tuple[str, ...] = ()
+    """Names by which it is recognised as well, of which nothing is read."""
+    instead: str = ""
+    """Where nothing of it is read: what tells the same, in words."""
 
 
 def _prof(name: str, column: str) -> Measure:
@@ -88,13 +100,21 @@ NVIDIA_GPU_EXPORTER = Exporter(
         Measure("nvidia_gpu_graphics_util_percent", "gr_engine_active_ratio", "ratio", doubted=True),
         Measure("nvidia_gpu_sm_util_percent", "sm_active_ratio", "ratio", doubted=True),
         Measure("nvidia_gpu_sm_occupancy_percent", "sm_occupancy_ratio", "ratio", doubted=True),
+        Measure("nvidia_gpu_any_tensor_util_percent", "tensor_active_ratio", "ratio", doubted=True),
+        Measure("nvidia_gpu_dram_bw_util_percent", "dram_active_ratio", "ratio", doubted=True),
         Measure("nvidia_gpu_memory_used_bytes", "memory_used_mib", "B"),
         Measure("nvidia_gpu_power_usage_milliwatts", "power_w", "mW", slices=False),
+        Measure("nvidia_gpu_pcie_rx_per_sec", "pcie_rx_bytes", "B/s"),
+        Measure("nvidia_gpu_pcie_tx_per_sec", "pcie_tx_bytes", "B/s"),
+        Measure("nvidia_gpu_nvlink_total_rx_per_sec", "nvlink_bytes", "B/s", part=1),
+        Measure("nvidia_gpu_nvlink_total_tx_per_sec", "nvlink_bytes", "B/s", part=1),
         Measure("nvidia_gpu_jobId", "job_id", "", "job"),
     ),
     ("nvidia_gpu_duty_cycle", "nvidia_gpu_memory_used_bytes", "nvidia_gpu_jobId"),
+    known=("nvidia_gpu_num_devices", "nvidia_gpu_memory_total_bytes"),
 )
-"""The exporter of jobstats; what it calls `percent` is a ratio (jobstats multiplies it by 100)."""
+"""mindprince's exporter, and its fork for jobstats (plazonic): what that calls `percent` is a ratio (jobstats takes it
+times 100), measured from Hopper on; it names jobs by the value of jobId, from 0.2.2 on by a label as well."""
 
 NVIDIA_SMI_EXPORTER = Exporter(
     "nvidia_gpu_exporter",
@@ -110,27 +130,42 @@ NVIDIA_SMI_EXPORTER = Exporter(
 SLURM_JOB_EXPORTER = Exporter(
     "slurm-job-exporter",
     (
-        Measure("slurm_job_utilization_gpu", "gpu_util_ratio", "percent", slices=False),
-        Measure("slurm_job_sm_occupancy_gpu", "sm_occupancy_ratio", "percent", doubted=True),
-        Measure("slurm_job_memory_usage_gpu", "memory_used_mib", "B"),
-        Measure("slurm_job_power_gpu", "power_w", "mW", slices=False),
-        Measure("slurm_job_core_usage_total", "cpu_used_milli", "nanocores", "counter", "host_samples", part=1),
-        Measure("slurm_job_memory_rss", "memory_used_mib", "B", table="host_samples"),
+        Measure(
+            "slurm_job_utilization_gpu",
+            "gpu_util_ratio",
+            "percent",
+            slices=False,
+            of_jobs=True,
+            beside=("slurm_job_sm_occupancy_gpu", "sm_active_ratio", True),
+        ),
+        Measure("slurm_job_sm_occupancy_gpu", "sm_occupancy_ratio", "percent", doubted=True, of_jobs=True),
+        Measure("slurm_job_tensor_gpu", "tensor_active_ratio", "percent", doubted=True, of_jobs=True),
+        Measure("slurm_job_memory_usage_gpu", "memory_used_mib", "B", of_jobs=True),
+        Measure("slurm_job_power_gpu", "power_w", "mW", slices=False, of_jobs=True),
+        Measure("slurm_job_nvlink_gpu", "nvlink_bytes", "B/s", part=1, of_jobs=True),
+        Measure(
+            "slurm_job_core_usage_total", "cpu_used_milli", "nanocores", "counter", "host_samples", part=1, of_jobs=True
+        ),
+        Measure("slurm_job_memory_rss", "memory_used_mib", "B", table="host_samples", of_jobs=True),
     ),
     ("slurm_job_utilization_gpu", "slurm_job_memory_usage_gpu", "slurm_job_core_usage_total", "slurm_job_memory_rss"),
 )
-"""guilbaults/slurm-job-exporter: series are of a job, labelled `slurmjobid`."""
+"""guilbaults/slurm-job-exporter: series are of a job, labelled `slurmjobid`. With DCGM, of which its other ratios come,
+`utilization` is the ratio of SMs that were active (slurm-job-exporter.py); with cgroups v2 it tells no CPU time."""
 
 CGROUP_EXPORTER = Exporter(
     "cgroup_exporter",
     (
-        Measure("cgroup_cpu_total_seconds", "cpu_used_milli", "cores", "counter", "host_samples"),
-        Measure("cgroup_memory_rss_bytes", "memory_used_mib", "B", table="host_samples", part=1),
-        Measure("cgroup_memory_shmem_bytes", "memory_used_mib", "B", table="host_samples", part=1),
+        Measure("cgroup_cpu_total_seconds", "cpu_used_milli", "cores", "counter", "host_samples", of_jobs=True),
+        Measure("cgroup_memory_rss_bytes", "memory_used_mib", "B", table="host_samples", part=1, of_jobs=True),
+        Measure("cgroup_memory_shmem_bytes", "memory_used_mib", "B", table="host_samples", part=1, optional=True,
+                of_jobs=True),
     ),
     ("cgroup_cpu_total_seconds", "cgroup_memory_rss_bytes", "cgroup_memory_shmem_bytes"),
-)
-"""The exporter of jobstats for cgroups; the series of a whole job have an empty `step` and `task`."""
+    known=("cgroup_cpus", "cgroup_memory_total_bytes"),
+)  # fmt: skip
+"""treydock's exporter for cgroups, which names a job by the cgroup's path, and its fork for jobstats, which labels it:
+the series of a whole job have an empty `step` and `task`. Without shmem rss counts alone, as jobstats has it."""
 
 NODE_EXPORTER = Exporter(
     "node_exporter",
@@ -144,13 +179,38 @@ NODE_EXPORTER = Exporter(
 )  # fmt: skip
 """Prometheus' own exporter: a node's CPUs and memory, whoever uses them."""
 
+_ROOT = ("id", ("/",))
+
+CADVISOR = Exporter(
+    "cAdvisor",
+    (
+        Measure("container_cpu_usage_seconds_total", "cpu_used_milli", "cores", "counter", "host_samples", part=1,
+                only=_ROOT),
+        Measure("container_memory_working_set_bytes", "memory_used_mib", "B", table="host_samples", only=_ROOT),
+    ),
+    ("container_cpu_usage_seconds_total", "container_memory_working_set_bytes"),
+)  # fmt: skip
+"""The kubelet's own exporter: of its root cgroup, which is the whole node. Which job a pod is of, it cannot say."""
+
+KUBE_STATE_METRICS = Exporter(
+    "kube-state-metrics",
+    (),
+    known=("kube_pod_info", "kube_pod_container_resource_requests", "kube_node_status_allocatable"),
+    instead="pods and nodes come from Kubernetes itself",
+)
+"""What the API server of Kubernetes says, as metrics: no measurements."""
+
 EXPORTERS = (
     DCGM_EXPORTER, NVIDIA_GPU_EXPORTER, NVIDIA_SMI_EXPORTER, SLURM_JOB_EXPORTER, CGROUP_EXPORTER, NODE_EXPORTER,
+    CADVISOR, KUBE_STATE_METRICS,
 )  # fmt: skip
 """Every exporter for Prometheus that is known."""
 
 METRICS: dict[str, Measure] = {measure.name: measure for each in EXPORTERS for measure in each.measures}
 """What the exporters measure, by the metric's name."""
+
+KNOWN: dict[str, Exporter] = {name: each for each in EXPORTERS for name in each.known}
+"""Exporters by names by which they are recognised, of which nothing is read."""
 
 NVIDIA_SMI = Exporter(
     "nvidia-smi --query-gpu",
@@ -214,6 +274,9 @@ MODEL_LABELS = ("modelName", "gpu_type", "name")
 
 JOB_LABELS = ("hpc_job", "slurmjobid", "jobid", "slurm_job_id", "exported_hpc_job")
 """Labels that name the job by the scheduler's id."""
+
+JOB_PATHS = (("cgroup", r"/job_([0-9]+)$"),)
+"""Labels that hold a path, and how the job's id stands in it; deeper paths are parts of the job."""
 
 PART_LABELS = ("step", "task")
 """Labels of series that are a part of their job: such series do not count."""

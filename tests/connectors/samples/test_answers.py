@@ -129,7 +129,7 @@ def test_parts_of_a_job_do_not_count(answers):
 
 
 def test_a_sum_of_which_a_part_is_missing_is_no_figure(answers):
-    found = answers(("cgroup_memory_rss_bytes", {"instance": "n1:1", "jobid": "7"}, [2**30] * 2))
+    found = answers(("node_memory_MemTotal_bytes", {"instance": "n1:9100"}, [2**30] * 2))
     assert found.hosts == []
 
 

@@ -40,11 +40,12 @@ class Fetcher:
 
     def chunk(self, span: Span, rates: Rates) -> Chunk:
         """Ask for all readings of a time."""
-        plain = [name for name in self.selection.measures if not self.selection.reaching(name)]
-        reaching = [name for name in self.selection.measures if self.selection.reaching(name)]
         length = span[1] - span[0]
-        asked = [(names, span) for names in rates.groups(plain, length)]
-        asked += [(names, (span[0] - REACH_MS, span[1])) for names in rates.groups(reaching, length + REACH_MS)]
+        asked = []
+        for reach, reaching in ((0, False), (REACH_MS, True)):
+            for names in self.selection.alike(reaching=reaching).values():
+                part = (span[0] - reach, span[1])
+                asked += [(group, part) for group in rates.groups(names, length + reach)]
         return Chunk(span, [self.pool.submit(self._parts, names, part) for names, part in asked])
 
     def _parts(self, names: list[str], span: Span) -> list[Matrix]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from paydown.connectors.prometheus.api import Api
 from paydown.connectors.prometheus.covered import Span
-from paydown.model.exporters import Measure
+from paydown.model.exporters import PART_LABELS, Measure
 from paydown.model.units import MS_PER_DAY, MS_PER_MINUTE
 
 POINTS_A_QUERY = 400_000
@@ -39,13 +39,14 @@ class Selection:
     cluster: str | None = None
     """The value of the label `cluster`, where it tells clusters apart."""
 
-    def text(self, names: Iterable[str], more: str = "") -> str:
-        """Write a selector of metrics.
+    def text(self, names: Iterable[str]) -> str:
+        """Write a selector of metrics that are narrowed alike.
 
         >>> Selection({}, 'env="prod"').text(["up"])
         'up{env="prod"}'
         """
         found = sorted(names)
+        more = self.narrowed(found[0]) if found[0] in self.measures else ""
         matchers = [self.match] if self.match else []
         if self.cluster is not None:
             matchers.append(f"cluster={quoted(self.cluster)}")
@@ -55,6 +56,25 @@ class Selection:
             return f"{found[0]}{{{','.join(matchers)}}}"
         either = "|".join(re.escape(name) for name in found).replace("\\", "\\\\")
         return f"{{{','.join([f'__name__=~{quoted(either, escaped=True)}', *matchers])}}}"
+
+    def narrowed(self, name: str) -> str:
+        """Write matchers by which the server leaves out series of a metric that would not count."""
+        measure = self.measures[name]
+        if measure.only is not None:
+            return f"{measure.only[0]}=~{quoted('|'.join(measure.only[1]))}"
+        if measure.without is not None:
+            return f"{measure.without[0]}!~{quoted('|'.join(measure.without[1]))}"
+        if name.startswith("cgroup_"):
+            return ",".join(f'{label}=""' for label in PART_LABELS)
+        return ""
+
+    def alike(self, *, reaching: bool | None = None) -> dict[str, list[str]]:
+        """Give the metrics by the matchers that narrow them; `reaching` chooses some."""
+        found: dict[str, list[str]] = {}
+        for name in self.measures:
+            if reaching is None or self.reaching(name) == reaching:
+                found.setdefault(self.narrowed(name), []).append(name)
+        return found
 
     def of(self, cluster: str | None) -> Selection:
         """Give the selection of one cluster."""
@@ -107,11 +127,8 @@ class Rates:
 def surveyed(api: Api, selection: Selection, span: Span) -> Rates:
     """Count the series of each metric at a few instants of a time: what is not there then is asked for all the same."""
     step = max((span[1] - span[0]) // _LOOKS, SHORTEST_MS)
-    found = api.steps(f"count by (__name__) ({selection.text(selection.measures)})", span[0], span[1], step)
-    return Rates(
-        {
-            each.labels["__name__"]: float(each.values.max()) / _ASSUMED_MS
-            for each in found.series
-            if "__name__" in each.labels
-        }
-    )
+    counts: dict[str, float] = {}
+    for names in selection.alike().values():
+        found = api.steps(f"count by (__name__) ({selection.text(names)})", span[0], span[1], step)
+        counts |= {each.labels["__name__"]: float(each.values.max()) for each in found.series if each.labels}
+    return Rates({name: count / _ASSUMED_MS for name, count in counts.items()})

@@ -74,15 +74,15 @@ class Reading:
     def _chunks(self, span: Span, fetcher: Fetcher) -> Iterator[Chunk]:
         """Ask for a time chunk by chunk, for the next one while the last is worked upon."""
         self._rates = surveyed(self._api, self._selection, span)
-        asked: Chunk | None = None
-        start, length = span[0], min(self._rates.chunk_ms(), _FIRST_CHUNK_MS)
+        first = min(span[0] + min(self._rates.chunk_ms(), _FIRST_CHUNK_MS), span[1])
+        yield fetcher.chunk((span[0], first), self._rates)
+        start, asked = first, None
         while start < span[1]:
-            end = min(start + length, span[1])
+            end = min(start + self._rates.chunk_ms(), span[1])
             following = fetcher.chunk((start, end), self._rates)
             if asked is not None:
                 yield asked
             asked, start = following, end
-            length = self._rates.chunk_ms()
             self._context.progress(self._api.url, (start - span[0]) / (span[1] - span[0]))
         if asked is not None:
             yield asked

@@ -14,7 +14,8 @@ def whose(api: Api, selection: Selection, given: str | None, at_ms: int) -> tupl
 
     A server of several clusters tells them apart by the label `cluster`: one that bears the given name is chosen.
     """
-    rows = api.instant(f"count by (cluster) ({selection.text(selection.measures)})", at_ms).rows
+    asked = [f"count by (cluster) ({selection.text(names)})" for names in selection.alike().values()]
+    rows = api.instant(" or ".join(asked), at_ms).rows
     labels = sorted({name for row, _ in rows if (name := row.get("cluster", ""))})
     shown = ", ".join(labels[:_SHOWN]) + (", ..." if len(labels) > _SHOWN else "")
     if given is not None:

@@ -12,6 +12,7 @@ from paydown.dialects.samples.mapping import Mapped
 from paydown.model.exporters import (
     GPU_LABELS,
     JOB_LABELS,
+    JOB_PATHS,
     MODEL_LABELS,
     NODE_LABELS,
     SLICE_LABEL,
@@ -105,11 +106,13 @@ class Labels:
         part = labels.get(SLICE_LABEL) or None
         uuid = _first(labels, UUID_LABELS)
         gpu = self._fixed.gpu or self._of("gpu", labels, GPU_LABELS)
+        if (gpu or "").startswith(_SLICE_UUID) or ((uuid or "").startswith(_SLICE_UUID) and not part):
+            gpu = None  # a slice that is not told from the others of its card
         return Subject(
             cluster=self._of("cluster", labels, ("cluster",)),
             node=self._node(labels),
             gpu=f"{gpu}/{part}" if gpu and part else gpu,
-            job=self._fixed.job or self._of("job_id", labels, JOB_LABELS),
+            job=self._fixed.job or self._of("job_id", labels, JOB_LABELS) or _in_path(labels),
             model=self.model(labels),
             uuid=uuid,
             sliced=bool(part) or (uuid or "").startswith(_SLICE_UUID),
@@ -129,6 +132,14 @@ class Labels:
     def model(self, labels: Mapping[str, str]) -> str | None:
         """Say of which model the device of a series is."""
         return self._fixed.model or self._of("gpu_model", labels, MODEL_LABELS)
+
+
+def _in_path(labels: Mapping[str, str]) -> str | None:
+    """Give the job that a path names."""
+    for name, pattern in JOB_PATHS:
+        if (path := labels.get(name)) and (match := re.search(pattern, path)):
+            return match[1]
+    return None
 
 
 def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str | None:

@@ -6,6 +6,7 @@ All of it works on flat columns, a row for each point: series come by the ten th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,9 +92,14 @@ def figures(points: Points, told: list[Told]) -> Points:
 
 def _factor(told: Told) -> tuple[float, float, float]:
     """Give by what a figure is multiplied and divided, and for how many seconds it holds where it is told a second."""
-    how = conversion(measured_columns(told.measure.table)[told.measure.column], told.measure.unit)
-    seconds = told.step_ms / MS_PER_SECOND if how.rate else 1.0
-    return float(how.factor.numerator), float(how.factor.denominator), seconds
+    numerator, denominator, rate = _conversion(told.measure)
+    return numerator, denominator, told.step_ms / MS_PER_SECOND if rate else 1.0
+
+
+@cache
+def _conversion(measure: Measure) -> tuple[float, float, bool]:
+    how = conversion(measured_columns(measure.table)[measure.column], measure.unit)
+    return float(how.factor.numerator), float(how.factor.denominator), how.rate
 
 
 def _without_blanks(values: Reals) -> Reals:
@@ -162,13 +168,16 @@ def _expected(points: Points, told: list[Told], group: Ints) -> Ints:
     return counts
 
 
-def parts_of(measure: Measure) -> set[str]:
-    """Give the metrics of one exporter whose sum a column is."""
-    return {
+@cache
+def parts_of(measure: Measure) -> frozenset[str]:
+    """Give the metrics of one exporter of which a sum needs every one."""
+    return frozenset(
         other.name
         for other in METRICS.values()
-        if (other.table, other.column, family(other)) == (measure.table, measure.column, family(measure)) and other.part
-    }
+        if (other.table, other.column, family(other)) == (measure.table, measure.column, family(measure))
+        and other.part
+        and not other.optional
+    )
 
 
 def family(measure: Measure) -> str:

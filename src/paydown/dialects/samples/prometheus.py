@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from paydown.dialects.samples.mapping import Mapped
 from paydown.dialects.samples.points import Told
 from paydown.errors import InputError
 from paydown.model.batch import Reject
-from paydown.model.exporters import METRICS, PART_LABELS, TARGET_LABELS, Measure
+from paydown.model.exporters import KNOWN, METRICS, PART_LABELS, TARGET_LABELS, Measure
 from paydown.model.measures import TABLES, own_unit
 
 if TYPE_CHECKING:
@@ -110,12 +110,13 @@ class Joiner:
 
     def _known(self, series: list[tuple[Series, int]]) -> Iterator[tuple[Series, int, Measure]]:
         """Give the series that are known and count."""
+        beside = {(each.labels.get("__name__"), target_of(each)) for each, _ in series}
         for each, step in series:
             name = self._name(each)
             if name not in self._measures:
-                self.notes[f"{name} is not known and was passed over: --map COLUMN={name}:UNIT says what it is."] = None
+                self.notes[_passed_over(name)] = None
             elif _counts(each, self._measures[name]):
-                yield each, step, self._measures[name]
+                yield each, step, _meant(self._measures[name], target_of(each), beside)
 
     def rank(self, told: Told) -> int:
         """Say how early in the catalogue a metric stands: of several of one column the first counts."""
@@ -133,10 +134,11 @@ class Joiner:
     def subject(self, series: Series, measure: Measure) -> Subject | None:
         """Say what a series is about; None, and why is noted, where it is of nothing that is known or not its own."""
         subject = self._labels.subject(series)
-        if subject.node is None or (measure.table == "gpu_samples" and subject.gpu is None):
-            what = "node" if subject.node is None else "gpu"
-            detail = f"the labels of {measure.name} do not say the {what}: --map {what}=LABEL names the one that does"
-            self._rejects[series.origin, "bad-key", detail] += len(series.at)
+        fault = _nameless(subject, measure)
+        if fault:
+            self._rejects[series.origin, "bad-key", fault] += len(series.at)
+            return None
+        if measure.of_jobs and subject.job is None:
             return None
         if subject.sliced and not measure.slices and measure.kind != "job":
             self._slice(series, measure)
@@ -171,8 +173,8 @@ class _Join:
         if subject is None:
             return
         number = self._number(subject, measure.table)
-        labels = tuple(series.labels.get(name) for name in TARGET_LABELS)
-        told = Told(series, measure, number, self._targets.setdefault(labels, len(self._targets)), step)
+        target = self._targets.setdefault(target_of(series), len(self._targets))
+        told = Told(series, measure, number, target, step)
         if measure.kind == "job":
             self._jobs.append(told)
             return
@@ -267,11 +269,45 @@ def measures_of(mapped: Mapped) -> dict[str, Measure]:
     return {**own, **{name: measure for name, measure in METRICS.items() if name not in own}}
 
 
+def _nameless(subject: Subject, measure: Measure) -> str:
+    """Say why a series cannot be of anything; empty: it is of what its labels say."""
+    if subject.node is None or (measure.table == "gpu_samples" and subject.gpu is None):
+        what = "node" if subject.node is None else "gpu"
+        return f"the labels of {measure.name} do not say the {what}: --map {what}=LABEL names the one that does"
+    for what, name in (("node", subject.node), ("gpu", subject.gpu), ("job", subject.job)):
+        if name is not None and not name.isprintable():
+            return f"the {what} of {measure.name} is named {name!r}, which is no name"
+    return ""
+
+
+def _passed_over(name: str) -> str:
+    """Say why a metric is not read."""
+    exporter = KNOWN.get(name)
+    if exporter is None:
+        return f"{name} is not known and was passed over: --map COLUMN={name}:UNIT says what it is."
+    return f"{name} of {exporter.name} says nothing of use and was passed over."
+
+
+def target_of(series: Series) -> tuple[str | None, ...]:
+    """Say of which scraped target a series is."""
+    return tuple(series.labels.get(name) for name in TARGET_LABELS)
+
+
 def _counts(series: Series, measure: Measure) -> bool:
     """Say whether a series counts: not one of a part of its job, nor of what the measure leaves out."""
     if any(series.labels.get(name) for name in PART_LABELS) and measure.name.startswith("cgroup_"):
         return False
+    if measure.only is not None and series.labels.get(measure.only[0]) not in measure.only[1]:
+        return False
     return measure.without is None or series.labels.get(measure.without[0]) not in measure.without[1]
+
+
+def _meant(measure: Measure, target: tuple[str | None, ...], beside: Container[object]) -> Measure:
+    """Give what a metric means where its target has another one too."""
+    if measure.beside is None or (measure.beside[0], target) not in beside:
+        return measure
+    _, column, doubted = measure.beside
+    return replace(measure, column=column, doubted=doubted)
 
 
 def _texts(names: list[str | None], owner: NDArray[np.int64]) -> pa.Array:
