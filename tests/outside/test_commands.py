@@ -1,13 +1,14 @@
 """Programs are asked without a shell, within limits, and every failure is a sentence."""
 
 import os
+import re
 import time
 from pathlib import Path
 
 import pytest
 
 from paydown.errors import SourceError, UsageError
-from paydown.outside.commands import Commands, Limits
+from paydown.outside.commands import Commands, Limits, TooMuchError
 
 
 def test_words_reach_the_program_as_they_are():
@@ -39,14 +40,14 @@ def test_what_goes_wrong_is_a_sentence(argv, told):
 
 
 def test_what_says_too_much_is_ended():
-    with pytest.raises(SourceError, match="said more than 100,000 bytes"):
+    with pytest.raises(TooMuchError, match="said more than 100,000 bytes"):
         Commands(limits=Limits(bytes=100_000)).ask(["yes"])
 
 
 def test_what_takes_too_long_is_ended_with_all_that_it_started(tmp_path):
     mark = tmp_path / "pid"
     began = time.monotonic()
-    with pytest.raises(SourceError, match=r"took more than 0\.3 s"):
+    with pytest.raises(TooMuchError, match=r"took more than 0\.3 s"):
         Commands(limits=Limits(timeout_s=0.3)).ask(["sh", "-c", f"sleep 60 & echo $! > {mark}; wait"])
     assert time.monotonic() - began < 30
     child = int(mark.read_text())
@@ -61,3 +62,17 @@ def test_an_environment_may_be_given():
 def test_a_prefix_that_is_none_is_an_error():
     with pytest.raises(UsageError, match="cannot be read"):
         Commands("ssh 'login")
+
+
+def test_what_fails_and_ends_with_0_is_told_by_what_it_complains_of():
+    asked, complaint = Commands(), re.compile(r"\b\w+: error:")
+    fails = ["sh", "-c", "echo half; echo 'sacct: error: no database' >&2"]
+    assert asked.text(fails) == "half\n"
+    with pytest.raises(SourceError, match="failed: sacct: error: no database"):
+        asked.text(fails, complaint=complaint)
+    assert asked.text(["sh", "-c", "echo all; echo welcome >&2"], complaint=complaint) == "all\n"
+
+
+def test_a_prefix_that_is_not_there_is_what_is_named():
+    with pytest.raises(SourceError, match="no-such-prefix cannot be run"):
+        Commands("no-such-prefix -x").text(["true"])

@@ -6,6 +6,7 @@ it; other prefixes (`sudo -u slurm`, `kubectl exec POD --`) take words as they a
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import subprocess
@@ -21,6 +22,10 @@ from paydown.errors import SourceError, UsageError
 _SHOWN = 300
 _PART = 1 << 16
 _KILL_S = 5.0
+
+
+class TooMuchError(SourceError):
+    """A program took too long or said too much: it may well answer where less is asked of it."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,15 @@ class Commands:
         remote = PurePath(self.prefix[0]).name == "ssh"
         return [*self.prefix, shlex.join(argv)] if remote else [*self.prefix, *argv]
 
-    def text(self, argv: Sequence[str]) -> str:
+    def text(self, argv: Sequence[str], *, complaint: re.Pattern[str] | None = None) -> str:
         """Give what a program prints; bytes that are no UTF-8 become U+FFFD."""
-        return self.ask(argv).decode(errors="replace")
+        return self.ask(argv, complaint=complaint).decode(errors="replace")
 
-    def ask(self, argv: Sequence[str]) -> bytes:
+    def ask(self, argv: Sequence[str], *, complaint: re.Pattern[str] | None = None) -> bytes:
         """Give what a program prints.
 
-        Raises `SourceError` where it is not there, does not end well, takes too long or says too much.
+        Raises `SourceError` where it is not there, does not end well, takes too long or says too much (these two:
+        `TooMuchError`), or where it writes to standard error what `complaint` finds: some programs fail and end with 0.
         """
         told = shlex.join(self.words(argv))
         self.calls += 1
@@ -75,12 +81,15 @@ class Commands:
                 )
             except OSError as error:
                 raise SourceError(
-                    f"{argv[0]} cannot be run: {error.strerror}: is it installed, and in PATH?"
+                    f"{self.words(argv)[0]} cannot be run: {error.strerror}: is it installed, and in PATH?"
                 ) from error
             with running:
                 answer = self._answer(running, told)
+            said = _said(errors)
             if running.returncode:
-                raise SourceError(f"`{_short(told)}` ended with {running.returncode}: {_said(errors)}")
+                raise SourceError(f"`{_short(told)}` ended with {running.returncode}: {said or 'and says no more'}")
+            if complaint is not None and complaint.search(said):
+                raise SourceError(f"`{_short(told)}` failed: {said}")
             return answer
 
     def _answer(self, running: subprocess.Popen[bytes], told: str) -> bytes:
@@ -99,7 +108,7 @@ class Commands:
                 parts.append(part)
                 size += len(part)
                 if size > self.limits.bytes:
-                    raise SourceError(
+                    raise TooMuchError(
                         f"`{_short(told)}` said more than {self.limits.bytes:,} bytes: ask for less time."
                     )
             running.wait()
@@ -108,7 +117,7 @@ class Commands:
             if running.poll() is None:
                 _end(running)
         if late.is_set():
-            raise SourceError(f"`{_short(told)}` took more than {self.limits.timeout_s:g} s.")
+            raise TooMuchError(f"`{_short(told)}` took more than {self.limits.timeout_s:g} s.")
         return b"".join(parts)
 
 
@@ -141,4 +150,4 @@ def _short(text: str) -> str:
 def _said(errors: IO[bytes]) -> str:
     errors.seek(0)
     text = " ".join(errors.read(_PART).decode(errors="replace").split())
-    return _short(text) or "and says no more"
+    return _short(text)

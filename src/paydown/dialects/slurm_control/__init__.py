@@ -1,0 +1,1 @@
+"""What Slurm's controller says as text: its configuration, its queue, its reservations (`scontrol show`)."""
