@@ -50,11 +50,27 @@ CHECKS: dict[str, Comparison] = {
     accounts.CHECK: accounts.figures,
     nodes.CHECK: lambda asked, _: nodes.figures(asked),
 }
-"""Every comparison by its name, in order."""
+"""The comparisons with what Slurm says, and with the store, by name and in order."""
 
 
 def no_progress(text: str, share: float | None) -> None:
     """Show nothing."""
+
+
+def checks(asked: ReconcileSettings) -> dict[str, Comparison]:
+    """Give the comparisons that are asked for: Prometheus only where its URL is given."""
+    found = {**CHECKS, **({} if asked.url is None else {"prometheus": _prometheus(asked, asked.url)})}
+    return {name: check for name, check in found.items() if not asked.check or name in asked.check}
+
+
+def _prometheus(asked: ReconcileSettings, url: str) -> Comparison:
+    def check(question: Question, _: Ground) -> Iterator[Figure]:
+        # Imported late: it takes what speaks HTTP.
+        from paydown.reconcile import prometheus
+
+        yield from prometheus.figures(question, prometheus.settings_of(url, asked.prometheus))
+
+    return check
 
 
 def reconcile(
@@ -107,7 +123,7 @@ def _both(one: Sequence[Window], other: Sequence[Window]) -> list[Window]:
 def _compared(question: Question, window: Cut, asked: ReconcileSettings, progress: Progress) -> list[Judged]:
     """Run the comparisons of one cluster, each on its own: one that fails is skipped with what it met."""
     found: list[Judged] = []
-    chosen = {name: check for name, check in CHECKS.items() if not asked.check or name in asked.check}
+    chosen = checks(asked)
     ground = _ground(question, window) if chosen else Ground()
     for done, (name, check) in enumerate(chosen.items()):
         progress(f"{question.cluster}: {name}", done / len(chosen))

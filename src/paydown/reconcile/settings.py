@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Check = Literal["utilization", "accounts", "nodes"]
+Check = Literal["utilization", "accounts", "nodes", "prometheus"]
 """What can be compared."""
 
 
@@ -23,6 +24,11 @@ class ReconcileSettings(BaseModel):
     check: tuple[Check, ...] = Field((), description="Only these comparisons; without it all that can be made.")
     ssh: str = Field(
         "", description="What runs Slurm's commands elsewhere, such as `ssh login1`; without it they run here."
+    )
+    url: str | None = Field(None, description="The URL of the Prometheus that the samples came from.")
+    prometheus: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="A setting of the source prometheus, as its flag without the dashes: `token-file=/etc/token`.",
     )
     tolerance: float = Field(
         0.005, ge=0, le=1, description="How far two figures may be apart, as a part of the larger one."
