@@ -223,7 +223,7 @@ def test_what_cannot_be_asked_is_skipped_with_the_reason(known):
     assert {each.verdict for each in found.figures} == {"skipped"}
     assert [each.why for each in found.figures][:2] == ["env cannot be run"] * 2
     told = answer(found, settings)
-    assert told.headline == ("Nothing could be compared (3 skipped).",)
+    assert told.headline == ("Nothing could be compared (5 skipped).",)
     hidden = reconcile(snapshot, settings, Slurm(sreport=report(HELD)))
     assert {each.figure.check: each.why for each in hidden.figures}["accounts"].startswith("sreport shows no sum")
 

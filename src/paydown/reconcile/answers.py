@@ -57,7 +57,10 @@ def _well(compared: int) -> str:
 
 
 def _tolerance(asked: ReconcileSettings) -> str:
-    return f"The tolerance is {asked.tolerance:.2%} of the larger of two figures."
+    return (
+        f"The tolerance is {asked.tolerance:.2%} of the larger of two figures; "
+        f"jobs that are looked at one by one were chosen with seed {asked.seed}."
+    )
 
 
 def _table(rows: list[Judged]) -> pa.Table:

@@ -27,6 +27,10 @@ class Question:
     command: Command
     every_ms: int = 300_000
     """How far apart Paydown looks at nodes: between two looks it cannot know when something changed."""
+    seed: int = 0
+    """What chooses the jobs that are looked at one by one."""
+    jobs: int = 10
+    """How many these are."""
     pseudonyms: bool = False
     rolled_ms: int | None = None
     """Until when Slurm has rolled usage up; None: it does not say."""

@@ -10,7 +10,7 @@ from paydown.dialects.slurm_reports.rollup import STATS, rolled_until
 from paydown.errors import PaydownError
 from paydown.model.units import MS_PER_MINUTE
 from paydown.model.window import Window
-from paydown.reconcile import accounts, nodes, utilization
+from paydown.reconcile import accounts, jobs, nodes, utilization
 from paydown.reconcile.asked import Command, Cut, Question, cut
 from paydown.reconcile.causes import Ground
 from paydown.reconcile.evidence import evidence
@@ -49,6 +49,8 @@ CHECKS: dict[str, Comparison] = {
     utilization.CHECK: utilization.figures,
     accounts.CHECK: accounts.figures,
     nodes.CHECK: lambda asked, _: nodes.figures(asked),
+    jobs.SEFF: lambda asked, _: jobs.by_seff(asked),
+    jobs.JOBSTATS: lambda asked, _: jobs.by_jobstats(asked),
 }
 """The comparisons with what Slurm says, and with the store, by name and in order."""
 
@@ -88,14 +90,9 @@ def reconcile(
         if window.window is None:
             figures.append(judged(Figure("all", cluster, "all", "", skipped=window.notes[0]), asked.tolerance))
             continue
+        every_ms = round(asked.look_minutes * MS_PER_MINUTE)
         question = Question(
-            snapshot,
-            cluster,
-            window.window,
-            command,
-            round(asked.look_minutes * MS_PER_MINUTE),
-            asked.pseudonyms,
-            rolled,
+            snapshot, cluster, window.window, command, every_ms, asked.seed, asked.jobs, asked.pseudonyms, rolled
         )
         figures += _compared(question, window, asked, progress)
     return Found(scope.asked, tuple(figures), tuple(notes))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Check = Literal["utilization", "accounts", "nodes", "prometheus"]
+Check = Literal["utilization", "accounts", "nodes", "seff", "jobstats", "prometheus"]
 """What can be compared."""
 
 
@@ -30,6 +30,8 @@ class ReconcileSettings(BaseModel):
         default_factory=dict,
         description="A setting of the source prometheus, as its flag without the dashes: `token-file=/etc/token`.",
     )
+    jobs: int = Field(10, ge=0, le=1000, description="How many jobs seff and jobstats are asked about, one by one.")
+    seed: int = Field(0, description="What chooses these jobs: the same seed chooses the same ones.")
     tolerance: float = Field(
         0.005, ge=0, le=1, description="How far two figures may be apart, as a part of the larger one."
     )
