@@ -1,9 +1,9 @@
 """What every test may use: real services, each once for a run of tests."""
 
 import pytest
-from tests.services.fixtures import SERVICES, newer_slurm, prometheus, slurm
+from tests.services.fixtures import SERVICES, either_slurm, newer_slurm, prometheus, slurm
 
-__all__ = ["newer_slurm", "prometheus", "slurm"]
+__all__ = ["either_slurm", "newer_slurm", "prometheus", "slurm"]
 
 
 def pytest_collection_modifyitems(items):

@@ -7,7 +7,7 @@ import pytest
 from tests.services.prometheus import scraping
 from tests.services.slurm import newer, this_machines
 
-SERVICES = frozenset({"slurm", "newer_slurm", "prometheus"})
+SERVICES = frozenset({"slurm", "newer_slurm", "either_slurm", "prometheus"})
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,12 @@ def newer_slurm():
     """Give a running cluster of Slurm 24.11."""
     with newer() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session", params=["slurm", "newer_slurm"])
+def either_slurm(request):
+    """Give one running cluster after the other: the test runs once with each."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -7,23 +7,16 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 ENDS = {
     "cpu-ok": "COMPLETED", "fails": "FAILED", "steps": "COMPLETED", "cancelled": "CANCELLED", "timesout": "TIMEOUT",
     "waits": "PENDING", "held": "PENDING", "later": "PENDING", "never": "PENDING", "gpu8": "RUNNING", "het": "RUNNING",
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session", params=["slurm", "newer_slurm"])
-def cluster(request):
-    return request.getfixturevalue(request.param)
-
-
-def test_a_cluster_has_its_nodes_and_says_its_version(cluster):
-    nodes = cluster.run("sinfo", "-h", "-N", "-p", "gpu", "-o", "%N %G").splitlines()
+def test_a_cluster_has_its_nodes_and_says_its_version(either_slurm):
+    nodes = either_slurm.run("sinfo", "-h", "-N", "-p", "gpu", "-o", "%N %G").splitlines()
     assert nodes == [f"gpu0{i} gpu:a100:8" for i in range(1, 5)]
-    assert cluster.version in cluster.run("sinfo", "-V")
+    assert either_slurm.version in either_slurm.run("sinfo", "-V")
 
 
 def test_the_newer_slurm_is_newer(slurm, newer_slurm):
@@ -32,32 +25,32 @@ def test_the_newer_slurm_is_newer(slurm, newer_slurm):
     assert slurm.folder != newer_slurm.folder
 
 
-def test_the_workload_is_in_the_states_that_it_names(cluster):
-    assert {name: cluster.state(cluster.jobs[name]) for name in ENDS} == ENDS
-    assert cluster.state(cluster.jobs["array"]) == "COMPLETED,FAILED"
-    oom = cluster.state(cluster.jobs["oom"])
-    assert oom == "OUT_OF_MEMORY" if cluster.cgroups else oom in {"COMPLETED", "FAILED", "OUT_OF_MEMORY"}
+def test_the_workload_is_in_the_states_that_it_names(either_slurm):
+    assert {name: either_slurm.state(either_slurm.jobs[name]) for name in ENDS} == ENDS
+    assert either_slurm.state(either_slurm.jobs["array"]) == "COMPLETED,FAILED"
+    oom = either_slurm.state(either_slurm.jobs["oom"])
+    assert oom == "OUT_OF_MEMORY" if either_slurm.cgroups else oom in {"COMPLETED", "FAILED", "OUT_OF_MEMORY"}
 
 
-def test_an_ordinary_user_runs_a_job(cluster):
-    job = cluster.submit("alice", "-p", "cpu", "-c", "1", "--mem=100", "-t", "5", wrap="true")
-    assert cluster.wait(job, "COMPLETED", "FAILED") == "COMPLETED"
-    assert cluster.wait_accounted(job, "COMPLETED", "FAILED") == "COMPLETED"
-    said = cluster.run("sacct", "-n", "-X", "-P", "-o", "User,Account", "-j", job, user="alice")
+def test_an_ordinary_user_runs_a_job(either_slurm):
+    job = either_slurm.submit("alice", "-p", "cpu", "-c", "1", "--mem=100", "-t", "5", wrap="true")
+    assert either_slurm.wait(job, "COMPLETED", "FAILED") == "COMPLETED"
+    assert either_slurm.wait_accounted(job, "COMPLETED", "FAILED") == "COMPLETED"
+    said = either_slurm.run("sacct", "-n", "-X", "-P", "-o", "User,Account", "-j", job, user="alice")
     assert said == "alice|nlp\n"
 
 
-def test_others_jobs_are_hidden_while_the_setting_says_so(cluster):
-    job = cluster.submit("bob", "-p", "cpu", "-c", "1", "--mem=100", "-t", "5", wrap="sleep 60")
-    cluster.wait_accounted(job, "RUNNING")
+def test_others_jobs_are_hidden_while_the_setting_says_so(either_slurm):
+    job = either_slurm.submit("bob", "-p", "cpu", "-c", "1", "--mem=100", "-t", "5", wrap="sleep 60")
+    either_slurm.wait_accounted(job, "RUNNING")
 
     def seen():
-        listed = cluster.run("squeue", "-h", "-o", "%A", user="alice").split()
-        accounted = cluster.run("sacct", "-a", "-n", "-X", "-P", "-o", "JobIDRaw", user="alice").split()
+        listed = either_slurm.run("squeue", "-h", "-o", "%A", user="alice").split()
+        accounted = either_slurm.run("sacct", "-a", "-n", "-X", "-P", "-o", "JobIDRaw", user="alice").split()
         return str(job) in listed, str(job) in accounted
 
     assert seen() == (True, True)
-    with cluster.setting(PrivateData="jobs"):
+    with either_slurm.setting(PrivateData="jobs"):
         assert seen() == (False, False)
     assert seen() == (True, True)
 

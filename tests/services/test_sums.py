@@ -91,9 +91,8 @@ def test_the_workload_that_ran_is_summed_as_slurm_sums_it(worked, version, tmp_p
         assert sum(used for (_, _, tres), used in slurms.items() if tres == name) == allocated[slurms_name]
 
 
-@pytest.mark.parametrize("version", ["slurm", "newer_slurm"])
-def test_thousands_of_jobs_are_summed_as_slurm_sums_them(request, version, tmp_path):
-    cluster = request.getfixturevalue(version)
+def test_thousands_of_jobs_are_summed_as_slurm_sums_them(either_slurm, tmp_path):
+    cluster = either_slurm
     past = cluster.history(3000, 4)
     cluster.roll_up(wall(time.time() - 6 * DAY)[:10])
     until = int(time.time()) // HOUR * HOUR
