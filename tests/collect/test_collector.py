@@ -16,6 +16,8 @@ from paydown.connectors.interface import Connector, Context
 from paydown.errors import StoreBusyError
 from paydown.ingest import ingest
 from paydown.model.batch import Batch, Mark, Vouch
+from paydown.reports.now import NowQuestion
+from paydown.reports.now import run as now
 from paydown.store import open_store
 
 
@@ -228,3 +230,18 @@ def test_how_sources_stand(store, collector, tmp_path):
     assert "* is not let in" in nameless[1]["note"]
     store.forget("ann")
     assert "ann" not in json.dumps(standing(store.snapshot(), both, NOW).rows.to_pylist(), default=str)
+
+
+def test_now_says_how_old_each_source_is_while_they_are_read(store, running, tmp_path):
+    down = tmp_path / "down"
+    one = running(live(), live("other", node="n2", hours=3, down=down))
+    until(lambda: known(store, "other") and known(store, "other").rounds and known(store).rounds)
+    until(lambda: not len(store.snapshot().rows("dirty")))
+    down.write_text("sorry")
+    until(lambda: known(store, "other").errors)
+    answer = now(store.snapshot(), NowQuestion(asked_ms=START + 7 * HOUR))
+    (told,) = [sentence for sentence in answer.headline if sentence.startswith("Age")]
+    assert told.startswith("Age of what is known: live 60 min, other 240 min (failing, ")
+    ages = {row["source"]: row["age_minutes"] for row in answer.more[-1].rows.to_pylist()}
+    assert ages == {"live": 60, "other": 240}
+    one.stop()

@@ -29,7 +29,7 @@ def command(tmp_path, site):
         file = tmp_path / "config.toml"
         lines = ['store = "store"', "[collect]", 'retry = "50ms"', 'post = "200ms"', 'patience = "2s"']
         for name, settings in sources.items():
-            lines += [f"[sources.{name}]", 'connector = "live"', 'interval = "100ms"']
+            lines += [f"[sources.{name}]", 'connector = "live"', 'every = "100ms"']
             lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
         file.write_text("\n".join(lines))
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PAYDOWN_")}

@@ -65,14 +65,14 @@ class SourceSettings(BaseModel):
 
     connector: str | None = Field(None, description="What reads it (default: the source's name).")
     cluster: str | None = Field(None, description="The cluster's name, where the source does not say it.")
-    interval: str | None = Field(
+    every: str | None = Field(
         None, description="How often it is read: 30s, 5m, 1h (default: as its connector says, else 1h)."
     )
     timezone: str | None = Field(None, description="The IANA time zone of its local times (default: `timezone`).")
 
-    @field_validator("interval")
+    @field_validator("every")
     @classmethod
-    def _interval(cls, text: str | None) -> str | None:
+    def _every(cls, text: str | None) -> str | None:
         return _length(text)
 
     @field_validator("timezone")

@@ -64,7 +64,7 @@ def source_of(name: str, asked: SourceSettings, connector: Connector, place: Pla
         _settings(name, connector.settings, asked.others, place, zone),
         asked.cluster,
         zone,
-        length_ms(asked.interval) if asked.interval else usual,
+        length_ms(asked.every) if asked.every else usual,
     )
 
 
@@ -73,7 +73,7 @@ def _settings(name: str, model: type[BaseModel], given: dict[str, Any], place: P
     for key, value in given.items():
         field = TIMES.get(key, key)
         if field not in model.model_fields:
-            known = [*model.model_fields, "connector", "cluster", "interval", "timezone"]
+            known = [*model.model_fields, "connector", "cluster", "every", "timezone"]
             raise wrong(place.file, f"sources.{name}.{key} is not known{suggestion(key, known)}")
         values[field] = _value(model, field, value, place, zone)
     try:

@@ -12,7 +12,9 @@
   `no process` where samples count the processes on the device and there are none; where they do not, it is `quiet`:
   without activity for at least the inactivity span, as the ledger has it. A device of which no sample says anything
   is not listed.
-- `now.sources`: up to when each source vouches, and how far that lies behind the moment.
+- `now.sources`: up to when each source vouches, how far that lies behind the moment, and how old it is at the time of
+  asking. Where sources are collected (`paydown collect`), a sentence beside the figures says how old each is, and which
+  of them fail.
 
 --show chooses among them; the first one shown is what CSV and Parquet hold. Without --at the moment is the last one
 that is known: that up to which capacity, allocation and use are all vouched for, in the cluster that is known the
@@ -54,7 +56,7 @@ from paydown.reports.parts.cuts import CUTS, SHARED, Cut, chosen, overlaps
 from paydown.reports.parts.filters import GONE, OF_HOLDERS, ledger_filters
 from paydown.reports.parts.idle_devices import idle_devices
 from paydown.reports.parts.known import known
-from paydown.reports.parts.moment import behind, last_known, sources
+from paydown.reports.parts.moment import ages, behind, last_known, sources
 from paydown.reports.parts.moment_columns import COLUMNS
 from paydown.reports.parts.parameters import LedgerParameters, TresName
 from paydown.reports.parts.pictures import FROM_THE_AXIS, UNITS, Bars
@@ -86,6 +88,9 @@ class NowQuestion(LedgerParameters):
     by: tuple[str, ...] = Field(
         ("cluster",), description="Cut by these columns: cluster, partition, node, gpu_model, account ..."
     )
+    asked_ms: int | None = Field(
+        None, description="When it is asked, in ms since the epoch: ages are counted up to then (default: now)."
+    )
     show: tuple[Part, ...] = Field(PARTS, description="Only these tables; the first is what CSV and Parquet hold.")
 
 
@@ -102,7 +107,7 @@ def run(snapshot: Snapshot, asked: NowQuestion) -> Answer:
         first,
         coverage={**beside.coverage, **first.coverage, "moment_ms": moment},
         notes=tuple(dict.fromkeys([*notes, *beside.notes])),
-        headline=tuple(sentence for part in parts for sentence in part.headline),
+        headline=(*ages(scope, asked.asked_ms), *(sentence for part in parts for sentence in part.headline)),
         more=tuple(replace(part, notes=(), headline=()) for part in rest),
     )
 
@@ -134,7 +139,9 @@ def _part(name: Part, scope: Scope, filters: Filters, asked: NowQuestion, at: tu
         return _waiting(scope, filters, asked, moment)
     if name == "devices":
         return _devices(scope, filters, asked, moment)
-    return sources(scope, moment) if name == "sources" else _capacity(scope, filters, asked, looked)
+    if name == "sources":
+        return sources(scope, moment, asked.asked_ms)
+    return _capacity(scope, filters, asked, looked)
 
 
 def _capacity(scope: Scope, filters: Filters, asked: NowQuestion, looked: pa.Table) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paydown.model.units import BUCKET_MS, MS_PER_HOUR
+from paydown.model.units import BUCKET_MS, MS_PER_HOUR, MS_PER_MINUTE
 from paydown.model.window import Window, from_ms
 from paydown.reports.interface import Answer, OutColumn
 from paydown.reports.parts.answers import table
@@ -46,7 +46,8 @@ def behind(scope: Scope, moment_ms: int) -> list[str]:
 
 SOURCES = """
 SELECT cluster, source, supports, covers_to, ingested_at,
-    (epoch_ms({moment}) - epoch_ms(covers_to)) / {hour} AS behind_hours
+    (epoch_ms({moment}) - epoch_ms(covers_to)) / {hour} AS behind_hours,
+    ({asked} - epoch_ms(covers_to)) / {minute} AS age_minutes
 FROM (
     SELECT cluster, source, arg_max(supports, covers_to) AS supports, max(covers_to) AS covers_to,
         max(ingested_at) AS ingested_at
@@ -55,9 +56,12 @@ FROM (
 """
 
 
-def sources(scope: Scope, moment_ms: int) -> Answer:
-    """Say up to when each source vouches, and how far that lies behind the moment."""
-    text = SOURCES.format(moment=f"make_timestamptz({moment_ms + 1} * 1000)", hour=float(MS_PER_HOUR))
+def sources(scope: Scope, moment_ms: int, asked_ms: int | None) -> Answer:
+    """Say up to when each source vouches, how far that lies behind the moment, and how old it is."""
+    text = SOURCES.format(
+        moment=f"make_timestamptz({moment_ms + 1} * 1000)", hour=float(MS_PER_HOUR), minute=float(MS_PER_MINUTE),
+        asked="CAST(NULL AS BIGINT)" if asked_ms is None else asked_ms,
+    )  # fmt: skip
     columns = (
         OutColumn("cluster", "", "The cluster."),
         OutColumn("source", "", "The source."),
@@ -67,12 +71,32 @@ def sources(scope: Scope, moment_ms: int) -> Answer:
         OutColumn(
             "behind_hours",
             "hours",
-            "Its age: how far that lies before the end of the moment; negative: after.",
+            "How far that lies before the end of the moment; negative: after.",
             "number",
         ),
+        OutColumn("age_minutes", "min", "How long before the time of asking that was.", "number"),
     )
     rows: pa.Table = scope.query(text)
     return table("now.sources", scope, columns, rows)
+
+
+COLLECTED = """
+SELECT health.source, errors, max(epoch_ms(covers_to)) AS covers_to
+FROM health JOIN sources ON sources.source = health.source GROUP BY health.source, errors ORDER BY health.source
+"""
+
+
+def ages(scope: Scope, asked_ms: int | None) -> list[str]:
+    """Say how old what each collected source of these clusters told is, and whether it fails."""
+    if asked_ms is None or not scope.snapshot.data_files("health"):
+        return []
+    rows = scope.query(COLLECTED).to_pylist()
+    told = [
+        f"{row['source']} {(asked_ms - row['covers_to']) / MS_PER_MINUTE:,.0f} min"
+        + (f" (failing, {row['errors']:,} in a row)" if row["errors"] else "")
+        for row in rows
+    ]
+    return [f"Age of what is known: {', '.join(told)}."] if told else []
 
 
 def at(moment_ms: int) -> Window:

@@ -20,7 +20,7 @@ from paydown.model.when import FORMS, When, when, zone_named
 from paydown.surfaces.cli.session import session_of
 from paydown.surfaces.cli.words import COMMA, OneOf, Time
 
-INSTANTS = {"start_ms": "--from", "end_ms": "--to", "at_ms": "--at", "since_ms": "--since"}
+INSTANTS = {"start_ms": "--from", "end_ms": "--to", "at_ms": "--at", "since_ms": "--since", "asked_ms": "--asked"}
 """Fields that hold an instant in ms, and the flags by which people tell it."""
 
 _MS = re.compile(r", in ms( since the epoch)?\b")

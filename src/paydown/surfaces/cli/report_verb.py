@@ -79,6 +79,8 @@ def _asked(report: Report, given: dict[str, Any], context: click.Context) -> tup
         given = {**given, **_nameless(report)}
     zone = zone_named(name)
     asked = built(report.parameters, given, context, name)
+    if "asked_ms" in report.parameters.model_fields and asked.model.asked_ms is None:
+        asked = replace(asked, model=asked.model.model_copy(update={"asked_ms": session.clock()}))
     _in_order(asked.model, zone)
     snapshot = session.app.store().snapshot()
     answer = report.run(snapshot, asked.model)
