@@ -186,6 +186,16 @@ def test_jobs_that_are_not_visible(known, config, nodes):
     }  # fmt: skip
 
 
+def test_rows_that_are_not_shown_come_to_what_the_sum_has_more(known):
+    command = slurm(held=((("nlp", "alice"), 4), (("vision", "bob"), 8)))
+    whole = command.answers["AccountUtilizationByUser"]
+    (bob,) = [line for line in whole.splitlines() if "|bob|" in line]
+    command.answers["AccountUtilizationByUser"] = whole.replace(f"{bob}\n", "")
+    found = judged(known(site(*USUAL)), command)
+    assert verdicts(found) == {("accounts", "vision/bob gpu", "held"): "explained"}
+    assert found["accounts", "vision/bob gpu", "held"][1].startswith("not shown (up to 8 GPU-hours)")
+
+
 def test_hours_that_are_not_rolled_up(known):
     def utilization(words):
         return report(UTILIZATION, *(() if "Start=2026-11-24T03:00:00" in words else [line]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from paydown.dialects.slurm_reports.sreport import BY_USER, TRES_NAMES, held
 from paydown.model.units import MS_PER_HOUR, TRES
 from paydown.reconcile.causes import Ground, real
-from paydown.reconcile.figures import Figure
+from paydown.reconcile.figures import Explanation, Figure
 from paydown.reconcile.ledger_side import by_user, scope
 from paydown.reconcile.utilization import PER_HOUR, arguments
 
@@ -29,17 +29,28 @@ def figures(asked: Question, ground: Ground) -> Iterator[Figure]:
     """Compare each account and user, and the whole tree: all that jobs held, over-allocated or not."""
     theirs = _theirs(asked)
     if not any(account == ROOT for account, _, _ in theirs):
-        reason = "sreport shows no sum over all accounts: nothing is rolled up, or PrivateData=usage hides it"
+        reason = "sreport shows no sum over all accounts: nothing is rolled up, or this user may not see it"
         yield Figure(CHECK, asked.cluster, "all", "", skipped=reason)
         return
     mine = by_user(asked)
     for tres in TRES_NAMES:
         mine[ROOT, "", tres] = sum(hours for (_, _, name), hours in mine.items() if name == tres)
     favoured = _favoured(asked, ground)
+    hidden = {tres: _not_shown(theirs, tres) for tres in TRES_NAMES}
     for key in sorted({*theirs, *mine}):
         if key[2] in TRES_NAMES and (theirs.get(key) or mine.get(key)):
             special = key[:2] == (ROOT, "") or not favoured.isdisjoint(key[:2])
-            yield _figure(asked, key, theirs.get(key, 0.0), mine.get(key, 0.0), ground, special=special)
+            more = [hidden[key[2]]] if key not in theirs else []
+            more += [ground.reserved_for(key[2])] if special else []
+            yield _figure(asked, key, theirs.get(key, 0.0), mine.get(key, 0.0), ground, more)
+
+
+def _not_shown(theirs: dict[Key, float], tres: str) -> Explanation:
+    """Say how much more sreport sums than it shows: to ordinary users it leaves out rows of others."""
+    whole = theirs.get((ROOT, "", tres), 0.0)
+    shown = sum(hours for (_, user, name), hours in theirs.items() if user and name == tres)
+    told = "sreport sums up more than the rows that it shows this user (PrivateData)"
+    return Explanation("not shown", 0.0, max(0.0, whole - shown), told)
 
 
 def _favoured(asked: Question, ground: Ground) -> frozenset[str]:
@@ -65,11 +76,9 @@ def _named(people: People, user: str) -> str:
     return people.keys_of.get(user, ("(not known here)",))[0]
 
 
-def _figure(asked: Question, key: Key, theirs: float, mine: float, ground: Ground, *, special: bool) -> Figure:
+def _figure(asked: Question, key: Key, theirs: float, mine: float, ground: Ground, more: list[Explanation]) -> Figure:
     account, user, tres = key
-    causes = [ground.not_covered(theirs), ground.not_rolled_up(mine), ground.not_visible(tres)]
-    if special:
-        causes.append(ground.reserved_for(tres))
+    causes = [ground.not_covered(theirs), ground.not_rolled_up(mine), ground.not_visible(tres), *more]
     return Figure(
         CHECK,
         f"{asked.cluster} {account}{f'/{user}' if user else ''} {tres}",

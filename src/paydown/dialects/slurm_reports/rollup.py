@@ -7,7 +7,7 @@ import re
 from paydown.model.units import MS_PER_SECOND
 
 STATS = ("sacctmgr", "show", "stats")
-"""The command; it needs no privilege of its own."""
+"""The command; slurmdbd answers it to operators (AdminLevel=Operator) and above."""
 
 _CLUSTER = re.compile(r"^Cluster '(?P<name>[^']*)' rollup statistics")
 _HOUR = re.compile(r"^Hour +last ran .*\((?P<seconds>\d+)\)")
