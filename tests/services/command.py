@@ -9,12 +9,12 @@ from pathlib import Path
 PAYDOWN = Path(sys.executable).with_name("paydown")
 
 
-def paydown(store, *argv, environment=None, code=0):
+def paydown(store, *argv, environment=None, config=os.devnull, code=0):
     """Run a command line on a store and give what it writes to stdout; an error where it ends with another code."""
     command = [PAYDOWN, "--store", str(store), *map(str, argv)]
     done = subprocess.run(
         command,
-        env={**(environment or os.environ), "PAYDOWN_CONFIG": os.devnull},
+        env={**(environment or os.environ), "PAYDOWN_CONFIG": str(config)},
         capture_output=True,
         text=True,
         check=False,

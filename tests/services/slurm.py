@@ -85,7 +85,10 @@ class Slurm:
             for table, columns in TIMES.items()
             for column in columns
         )
-        self.sql(f"{moved} UPDATE lab_last_ran_table SET hourly_rollup = {int(time.time()) - 5 * 86_400};")
+        summed = "".join(
+            f"DELETE FROM lab_{table}_{span}_table;" for table in SUMS for span in ("hour", "day", "month")
+        )
+        self.sql(f"{moved} {summed} UPDATE lab_last_ran_table SET hourly_rollup = {int(time.time()) - 5 * 86_400};")
 
     def history(self, count, days, seed=7):
         """Add so many finished jobs of the last days to accounting, and give them (`history.Past`)."""
@@ -144,6 +147,8 @@ TIMES = {
     "resv_table": ("time_start", "time_end"),
 }
 """When things happened, by table of a cluster."""
+SUMS = ("usage", "assoc_usage", "wckey_usage")
+"""What Slurm has summed already: it does so on the hour by itself."""
 IN_BOTH = {"PrivateData"}
 """Settings that slurmdbd has too."""
 
