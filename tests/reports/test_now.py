@@ -143,6 +143,12 @@ def test_a_cluster_that_is_not_known_at_the_moment_is_named(book):
     assert run(store, NowQuestion(cluster=("old",))).window.end_ms == book.ms(5)
 
 
+def test_a_source_supports_what_all_of_its_rows_do(book):
+    parts = [book.SOURCE | {"supports": each} for each in ("capacity", "allocation;wait")]
+    (row,) = tables(book.store(sources=parts))["now.sources"]
+    assert row["supports"] == "allocation;capacity;wait"
+
+
 def test_where_no_source_supports_wait_nobody_is_said_not_to_wait(book):
     store = book.store(sources=[book.SOURCE | {"supports": "capacity;allocation;use"}])
     answer = run(store, NowQuestion())

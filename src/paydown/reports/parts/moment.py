@@ -49,8 +49,8 @@ SELECT cluster, source, supports, covers_to, ingested_at,
     (epoch_ms({moment}) - epoch_ms(covers_to)) / {hour} AS behind_hours,
     ({asked} - epoch_ms(covers_to)) / {minute} AS age_minutes
 FROM (
-    SELECT cluster, source, arg_max(supports, covers_to) AS supports, max(covers_to) AS covers_to,
-        max(ingested_at) AS ingested_at
+    SELECT cluster, source, max(covers_to) AS covers_to, max(ingested_at) AS ingested_at,
+        array_to_string(list_sort(list_distinct(flatten(list(string_split(supports, ';'))))), ';') AS supports
     FROM sources GROUP BY cluster, source
 ) ORDER BY cluster, source
 """
@@ -65,7 +65,7 @@ def sources(scope: Scope, moment_ms: int, asked_ms: int | None) -> Answer:
     columns = (
         OutColumn("cluster", "", "The cluster."),
         OutColumn("source", "", "The source."),
-        OutColumn("supports", "", "What it can support."),
+        OutColumn("supports", "", "What it can support, the parts of it together."),
         OutColumn("covers_to", "UTC", "The horizon: up to when it vouches.", "instant"),
         OutColumn("ingested_at", "UTC", "When it was last ingested.", "instant"),
         OutColumn(
