@@ -7,7 +7,7 @@ sums whole hours that are over, so the workload's times are put back by three ho
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,10 @@ SLURMS = {"cpu": "cpu", "gres/gpu": "gpu"}
 UNIT = 1_000_000
 """Milli-units x ms in a unit x s."""
 VERSIONS = {"22.05": this_machines, "24.11": newer}
+ENDS = {
+    "cpu-ok": "COMPLETED", "fails": "FAILED", "steps": "COMPLETED", "cancelled": "CANCELLED", "timesout": "TIMEOUT",
+    "waits": "PENDING", "held": "PENDING", "later": "PENDING", "never": "PENDING", "gpu8": "RUNNING", "het": "RUNNING",
+}  # fmt: skip
 RUNNING = ("gpu2", "gpu4", "gpu8", "multinode", "het", "lowqos")
 UTIL = 40
 """Per cent, of all GPUs while the workload runs."""
@@ -72,6 +76,8 @@ class Worked:
 
     cluster: Slurm
     folder: Path
+    states: dict = field(default_factory=dict)
+    """Of the workload's jobs by name, when it had just been run."""
 
     @property
     def store(self):
@@ -86,6 +92,7 @@ class Worked:
         """Run the workload, end what still runs, put it into the past, and let Slurm sum it; collect three times."""
         self.collect()
         numbers = self.cluster.jobs
+        self.states.update({name: self.cluster.state(number) for name, number in numbers.items()})
         self.collect()
         for user in ("alice", "bob", "carol"):
             self.cluster.run("scancel", "-u", user)
@@ -113,6 +120,15 @@ def worked(prometheus, tmp_path_factory):
             list(pool.map(Worked.work, found.values()))
         yield found
     prometheus.reset()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_workload_has_jobs_in_every_common_state(worked, version):
+    states = worked[version].states
+    assert {name: states[name] for name in ENDS} == ENDS
+    assert states["array"] == "COMPLETED,FAILED"
+    if worked[version].cluster.cgroups:
+        assert states["oom"] == "OUT_OF_MEMORY"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
