@@ -6,6 +6,7 @@ from tests.services.fixtures import SERVICES, either_slurm, newer_slurm, prometh
 __all__ = ["either_slurm", "newer_slurm", "prometheus", "slurm"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Mark the tests that start real services, and let one process of several run them all."""
     for item in items:

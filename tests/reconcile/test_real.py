@@ -14,10 +14,10 @@ PATH={path} sreport "$@" | sed -E 's/^(lab\\|nlp\\|alice\\|.*\\|cpu\\|)([0-9]+)$
 """An sreport that puts a 9 before alice's CPU seconds."""
 
 
-@pytest.fixture(scope="module", params=["slurm", "newer_slurm"])
-def lab(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def lab(either_slurm, tmp_path_factory):
     """Give a cluster with hundreds of jobs in its past, a store of its dumps, and a window of whole days."""
-    cluster = request.getfixturevalue(request.param)
+    cluster = either_slurm
     cluster.history(400, 3)
     cluster.roll_up(time.strftime("%Y-%m-%d", time.gmtime(time.time() - 6 * DAY)))
     folder = tmp_path_factory.mktemp("real")

@@ -78,6 +78,8 @@ def _lane(dice, first, count, node, gpus, span):
 def sql(past, number_of):
     """Give the statements that add jobs; `number_of(user)` is the user's number on this machine."""
     yield "SET autocommit=0;"
+    for table in ("step", "job"):
+        yield f"DELETE FROM lab_{table}_table WHERE job_db_inx >= {FIRST};"
     for user, account in ACCOUNTS.items():
         chosen = f"WHERE user='{user}' AND acct='{account}' AND deleted=0"
         yield f"SET @{user}=(SELECT id_assoc FROM lab_assoc_table {chosen});"

@@ -85,16 +85,18 @@ class Slurm:
             for table, columns in TIMES.items()
             for column in columns
         )
-        summed = "".join(
-            f"DELETE FROM lab_{table}_{span}_table;" for table in SUMS for span in ("hour", "day", "month")
+        self.sql(
+            f"{moved} {FORGET_SUMS} UPDATE lab_last_ran_table SET hourly_rollup = {int(time.time()) - 5 * 86_400};"
         )
-        self.sql(f"{moved} {summed} UPDATE lab_last_ran_table SET hourly_rollup = {int(time.time()) - 5 * 86_400};")
 
     def history(self, count, days, seed=7):
-        """Add so many finished jobs of the last days to accounting, and give them (`history.Past`)."""
+        """Let accounting have so many finished jobs of the last days, in place of those before, and give them.
+
+        They are `history.Past`; what really ran stays.
+        """
         now = int(time.time())
         past = history.jobs(count, now - days * 86_400, now - 60, seed)
-        self.sql("".join(history.sql(past, lambda user: pwd.getpwnam(user).pw_uid)))
+        self.sql(FORGET_SUMS + "".join(history.sql(past, lambda user: pwd.getpwnam(user).pw_uid)))
         first = min(job.submit for job in past) - 86_400
         self.sql(
             f"UPDATE lab_last_ran_table SET hourly_rollup={first}, daily_rollup={first}, monthly_rollup={first};"
@@ -147,8 +149,12 @@ TIMES = {
     "resv_table": ("time_start", "time_end"),
 }
 """When things happened, by table of a cluster."""
-SUMS = ("usage", "assoc_usage", "wckey_usage")
-"""What Slurm has summed already: it does so on the hour by itself."""
+FORGET_SUMS = "".join(
+    f"DELETE FROM lab_{table}_{span}_table;"
+    for table in ("usage", "assoc_usage", "wckey_usage")
+    for span in ("hour", "day", "month")
+)
+"""Of what was there before: Slurm sums on the hour by itself, and keeps sums of hours in which nothing is any more."""
 IN_BOTH = {"PrivateData"}
 """Settings that slurmdbd has too."""
 

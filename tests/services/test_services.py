@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 
 def test_a_cluster_has_its_nodes_and_says_its_version(either_slurm):
     nodes = either_slurm.run("sinfo", "-h", "-N", "-p", "gpu", "-o", "%N %G").splitlines()
@@ -41,6 +43,12 @@ def test_others_jobs_are_hidden_while_the_setting_says_so(either_slurm):
     with either_slurm.setting(PrivateData="jobs"):
         assert seen() == (False, False)
     assert seen() == (True, True)
+
+
+def test_one_process_of_several_runs_all_tests_with_services(prometheus, request):
+    if not hasattr(request.config, "workerinput"):
+        pytest.skip("there is but one process")
+    assert request.node.nodeid.endswith("@services")
 
 
 def test_what_a_test_sets_is_what_prometheus_answers(prometheus):

@@ -11,9 +11,9 @@ from paydown.ingest import ingest
 from paydown.store import open_store
 
 
-@pytest.fixture(params=["slurm", "newer_slurm"])
-def cluster(request, monkeypatch):
-    found = request.getfixturevalue(request.param)
+@pytest.fixture
+def cluster(either_slurm, monkeypatch):
+    found = either_slurm
     for name in ("PATH", "SLURM_CONF"):
         monkeypatch.setenv(name, found.environment[name])
     return found
