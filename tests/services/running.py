@@ -50,8 +50,8 @@ def take():
         if lock is not None:
             place = Place(ROOT / str(number), FIRST_PORT + 400 * number, lock)
             place.folder.mkdir(exist_ok=True)
-            for service in ("slurm", "prometheus"):
-                subprocess.run([HERE / f"{service}-down.sh"], env={**os.environ, "LAB": str(place.folder)}, check=True)
+            service = "slurm" if (place.folder / "munge").exists() else "prometheus"
+            subprocess.run([HERE / f"{service}-down.sh"], env={**os.environ, "LAB": str(place.folder)}, check=True)
             return place
     raise RuntimeError(f"all {PLACES} places of {ROOT} are taken")
 
@@ -61,12 +61,14 @@ def running(service, locks=(), **environment):
     """Keep a service (SERVICE-up.sh, SERVICE-down.sh) running in a place of its own, and give the place."""
     place = take()
     said = ROOT / f"{place.folder.name}.out"
-    environment = {**os.environ, **environment, "LAB": str(place.folder), "PORT": str(place.port)}
+    held = [place.lock, *locks]
+    own = {"LAB": str(place.folder), "PORT": str(place.port), "LOCKS": " ".join(map(str, held))}
+    environment = {**os.environ, **environment, **own}
     with said.open("w") as out:
         keeper = subprocess.Popen(
             [HERE / "keep.sh", HERE / f"{service}-up.sh", HERE / f"{service}-down.sh"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, env=environment, cwd="/",
-            pass_fds=[place.lock, *locks], start_new_session=True,
+            pass_fds=held, start_new_session=True,
         )  # fmt: skip
     try:
         if keeper.stdout.readline() != b"up\n":
@@ -76,7 +78,7 @@ def running(service, locks=(), **environment):
     finally:
         keeper.stdin.close()
         keeper.wait(DOWN_S)
-        for lock in (place.lock, *locks):
+        for lock in held:
             os.close(lock)
 
 

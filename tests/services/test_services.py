@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.services.running import take
 
 
 def test_a_cluster_has_its_nodes_and_says_its_version(either_slurm):
@@ -79,23 +80,46 @@ with scraping() as server:
 """
 
 
-def test_a_service_goes_when_its_test_run_is_killed(prometheus, request):
-    root = str(request.config.rootpath)
-    with subprocess.Popen([sys.executable, "-c", KEPT, root], stdout=subprocess.PIPE, text=True) as run:
-        folder = run.stdout.readline().strip()
-        assert folder
-        assert folder != str(prometheus.folder)
-        numbers = [int(path.read_text().split()[0]) for path in _running(folder)]
-        assert len(numbers) == 3
-        os.kill(run.pid, signal.SIGKILL)
+@pytest.fixture
+def killed(prometheus, request):
+    """Kill a run that started a service, with its keeper or without, and give the service's processes."""
+
+    def kill(*, keeper):
+        root = str(request.config.rootpath)
+        with subprocess.Popen([sys.executable, "-c", KEPT, root], stdout=subprocess.PIPE, text=True) as run:
+            folder = Path(run.stdout.readline().strip())
+            assert folder != prometheus.folder
+            numbers = [int(path.read_text().split()[0]) for path in (folder / "run").glob("*.pid")]
+            assert len(numbers) == 3
+            if keeper:
+                os.kill(_child(run.pid), signal.SIGKILL)
+            os.kill(run.pid, signal.SIGKILL)
+        return numbers
+
+    return kill
+
+
+def test_a_service_goes_when_its_test_run_is_killed(killed):
+    numbers = killed(keeper=False)
     until = time.monotonic() + 30
-    while any(_exists(number) for number in numbers):
+    while any(map(_exists, numbers)):
         assert time.monotonic() < until, "what the killed run started still runs"
         time.sleep(0.05)
 
 
-def _running(folder):
-    return list(Path(folder, "run").glob("*.pid"))
+def test_the_next_run_ends_what_a_killed_keeper_left(killed):
+    numbers = killed(keeper=True)
+    assert all(map(_exists, numbers))
+    taken = []
+    while any(map(_exists, numbers)):
+        taken.append(take())  # an error where no place is left
+    for place in taken:
+        os.close(place.lock)
+
+
+def _child(parent):
+    said = subprocess.run(["pgrep", "-P", str(parent), "-f", "keep.sh"], capture_output=True, text=True, check=True)
+    return int(said.stdout)
 
 
 def _exists(number):
