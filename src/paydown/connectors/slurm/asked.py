@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from functools import cached_property
 
 from paydown.dialects.slurm_accounting.whole_lines import SEPARATOR
 from paydown.dialects.slurm_control.config import ControlConfig, read_config
+from paydown.dialects.slurm_control.limits import ASSOC_FORMAT, QOS_FORMAT, Limit, read_limits
+from paydown.dialects.slurm_control.reservations import Reservation, read_reservations
+from paydown.dialects.slurm_control.view import DatabaseConfig, View, read_database_config, view_of
 from paydown.model.units import MS_PER_SECOND
 from paydown.model.window import from_ms
 from paydown.outside.commands import Commands
@@ -34,21 +36,19 @@ COMPLAINT = re.compile(r"\b\w+: (error|fatal):")
 
 
 class Slurm:
-    """Slurm's commands, which are counted and timed."""
+    """Slurm's commands, which are counted."""
 
     def __init__(self, commands: Commands) -> None:
         self.commands = commands
-        self.slowest: tuple[float, str] = (0.0, "")
-        """The longest call: seconds, and what was asked."""
 
     def config(self) -> ControlConfig:
         """Give what the controller says of its configuration, and its clock."""
-        return read_config(self._ask("scontrol", "show", "config").decode(errors="replace"))
+        return read_config(self._text("scontrol", "show", "config"))
 
     @cached_property
     def fields(self) -> frozenset[str]:
         """The fields that this version's sacct knows; it asks no server for them."""
-        return frozenset(self._ask("sacct", "--helpformat").decode(errors="replace").split())
+        return frozenset(self._text("sacct", "--helpformat").split())
 
     def jobs(self, from_ms_: int, to_ms: int) -> bytes:
         """Give the rows of all jobs that were there in a window, without steps."""
@@ -64,25 +64,47 @@ class Slurm:
 
     def queue(self) -> str:
         """Give the controller's jobs, with the devices that they hold."""
-        return self._ask("scontrol", "-a", "-d", "-o", "show", "job").decode(errors="replace")
+        return self._text("scontrol", "-a", "-d", "-o", "show", "job")
 
     def nodes(self) -> bytes:
         """Give the nodes."""
         return self._ask("scontrol", "-a", "-d", "-o", "show", "node")
 
-    def reservations(self) -> str:
-        """Give the reservations."""
-        return self._ask("scontrol", "-a", "-o", "show", "reservation").decode(errors="replace")
+    def reservations(self) -> list[Reservation]:
+        """Give the reservations that there are."""
+        return read_reservations(self._text("scontrol", "-a", "-o", "show", "reservation"))
+
+    def told(self) -> str:
+        """Say how much was asked."""
+        return f"{self.commands.calls} calls of Slurm's commands."
+
+    def database(self) -> DatabaseConfig:
+        """Give what accounting says of its configuration."""
+        return read_database_config(self._text("sacctmgr", "-nP", "show", "configuration"))
+
+    def view(self, config: ControlConfig, database: DatabaseConfig) -> View:
+        """Work out what is seen; only where something is hidden it matters who asks."""
+        if not config.private | database.private:
+            return view_of(config, database, "", "")
+        user = self._text("id", "-un").strip()
+        level = self._text("sacctmgr", "-nP", "show", "user", user, "format=AdminLevel").strip()
+        return view_of(config, database, user, level)
+
+    def limits(self, cluster: str | None) -> list[Limit]:
+        """Give what accounts, users and QOS may hold at most."""
+        assoc = self._text("sacctmgr", "-nP", "show", "assoc", f"format={ASSOC_FORMAT}")
+        qos = self._text("sacctmgr", "-nP", "show", "qos", f"format={QOS_FORMAT}")
+        return read_limits(assoc, qos, cluster)
+
+    def _text(self, *argv: str) -> str:
+        return self._ask(*argv).decode(errors="replace")
 
     def _sacct(self, fields: Sequence[str], *more: str) -> bytes:
         wanted = ",".join(name for name in fields if name in self.fields)
         return self._ask("sacct", "-a", "-D", "-P", f"--delimiter={SEPARATOR}", *more, "-o", wanted)
 
     def _ask(self, *argv: str) -> bytes:
-        began = time.monotonic()
-        answer = self.commands.ask([*ENVIRONMENT, *argv], complaint=COMPLAINT)
-        self.slowest = max(self.slowest, (time.monotonic() - began, " ".join(argv[:1])))
-        return answer
+        return self.commands.ask([*ENVIRONMENT, *argv], complaint=COMPLAINT)
 
 
 def _window(from_ms_: int, to_ms: int) -> tuple[str, str, str, str]:

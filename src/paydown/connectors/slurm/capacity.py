@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
 from paydown.dialects.slurm_nodes.cluster import Cluster, Taking
 from paydown.dialects.slurm_nodes.text import is_text, read_text
 from paydown.errors import SourceError
@@ -40,10 +38,3 @@ def node_items(
     known = Cluster.of(cluster, taking, context.stored, instants)
     known.take(dump, at, at if far.looked_ms is not None else far.from_ms)
     yield from known.batches(ORIGIN)
-
-
-def has_gpus(batches: list[Batch]) -> bool:
-    """Say whether any node has GPUs."""
-    return any(
-        pc.any(pc.greater(batch.rows["gpus"].fill_null(1), 0)).as_py() for batch in batches if batch.table == "nodes"
-    )

@@ -21,6 +21,10 @@ class Far:
     """Figures of steps were taken of jobs that ended up to then."""
     looked_ms: int | None = None
     """When nodes and queue were looked at last; None: never."""
+    limits_ms: int | None = None
+    """When limits were asked for last; None: never."""
+    whole: bool = True
+    """Whether all jobs were seen."""
     again: dict[str, int] = field(default_factory=dict)
     """The last attempt of jobs that may come again, by job."""
     missing: dict[str, int] = field(default_factory=dict)

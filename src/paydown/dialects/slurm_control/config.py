@@ -26,6 +26,8 @@ class ControlConfig:
     """What accounting keeps of jobs (AccountingStorageTRES), such as `gres/gpu`."""
     private: frozenset[str]
     """What users are not shown of others (PrivateData), such as `jobs`."""
+    slurm_user: str | None
+    """The user that the controller runs as, who is shown everything."""
 
 
 def read_config(text: str) -> ControlConfig:
@@ -38,6 +40,7 @@ def read_config(text: str) -> ControlConfig:
         at_ms=utc_ms(as_of[1]) if as_of else None,
         tres=_words(found.get("AccountingStorageTRES")),
         private=_words(found.get("PrivateData")),
+        slurm_user=_known(found.get("SlurmUser", "").partition("(")[0]),
     )
 
 

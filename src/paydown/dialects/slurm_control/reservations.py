@@ -47,4 +47,4 @@ def read_reservations(text: str) -> list[Reservation]:
 
 def _list(text: str) -> str | None:
     parts = [part for part in text.split(",") if part not in _NOTHING and not part.startswith("-")]
-    return ";".join(parts) or None
+    return ";".join(sorted(parts)) or None
