@@ -78,3 +78,20 @@ def test_where_nothing_can_be_compared_it_is_no_success(at, capsys, monkeypatch,
 def test_what_is_read_of_a_report_is_what_it_prints():
     assert report(UTILIZATION, ("lab", "cpu")).splitlines()[3:] == [UTILIZATION, "lab|cpu"]
     assert ms("00:00") == 1_795_478_400_000
+
+
+def test_slurm_and_prometheus_are_reached_as_configured_sources_are(at, tmp_path, monkeypatch, capsys):
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[sources.slurm]\nssh = "no-such-ssh login1"\n\n[sources.metrics]\nconnector = "prometheus"\ncluster = "lab"\n'
+        'url = "http://127.0.0.1:1"\nshort_names = true\ntokn_file = "/x"\n'
+    )
+    monkeypatch.setenv("PAYDOWN_CONFIG", str(config))
+    assert at("--format", "json", "--check", "accounts", "--check", "prometheus") == 2
+    assert "tokn_file" in capsys.readouterr().err
+    config.write_text(config.read_text().replace('tokn_file = "/x"\n', ""))
+    assert at("--format", "json", "--check", "accounts", "--check", "prometheus") == 1
+    found = {row["check"]: row["why"] for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert "no-such-ssh" in found["accounts"]
+    assert found["prometheus"] == "the store has no samples of devices in this window"
+    assert at("--check", "accounts", "--ssh", "env X=1") == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -75,11 +75,11 @@ class Mean:
         return self.total / self.count
 
 
-def settings_of(url: str, more: Mapping[str, str]) -> PrometheusSettings:
+def settings_of(url: str, more: Mapping[str, Any]) -> PrometheusSettings:
     """Make the settings of the source; what it does not know is a `UsageError`."""
-    values: dict[str, object] = {name.replace("-", "_"): value for name, value in more.items()}
+    values = {name.replace("-", "_"): value for name, value in more.items()}
     if isinstance(values.get("map"), str):
-        values["map"] = tuple(str(values["map"]).split(","))
+        values["map"] = tuple(values["map"].split(","))
     try:
         return PrometheusSettings.model_validate({"url": url, **values})
     except ValidationError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paydown.dialects.slurm_reports.rollup import STATS, rolled_until
-from paydown.errors import PaydownError
+from paydown.errors import PaydownError, UsageError
 from paydown.model.units import MS_PER_MINUTE
 from paydown.model.window import Window
 from paydown.reconcile import accounts, jobs, nodes, utilization
@@ -126,6 +126,8 @@ def _compared(question: Question, window: Cut, asked: ReconcileSettings, progres
         progress(f"{question.cluster}: {name}", done / len(chosen))
         try:
             figures = list(check(question, ground))
+        except UsageError:
+            raise
         except PaydownError as error:
             figures = [Figure(name, question.cluster, "all", "", skipped=str(error))]
         each = [judged(figure, asked.tolerance) for figure in figures]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,7 +26,7 @@ class ReconcileSettings(BaseModel):
         "", description="What runs Slurm's commands elsewhere, such as `ssh login1`; without it they run here."
     )
     url: str | None = Field(None, description="The URL of the Prometheus that the samples came from.")
-    prometheus: Mapping[str, str] = Field(
+    prometheus: Mapping[str, Any] = Field(
         default_factory=dict,
         description="A setting of the source prometheus, as its flag without the dashes: `token-file=/etc/token`.",
     )
