@@ -17,3 +17,4 @@ _.readable  # model/delimited.py: asked by the io module
 _.at_ms  # reports/parts/parameters.py: becomes start_ms and end_ms before the fields are read
 _.seekable  # store/pieces.py: asked by the io module
 _.seek
+_.planned_down  # reconcile/utilization.py names the figures of sreport

@@ -121,5 +121,5 @@ def test_what_is_no_prometheus_is_not_taken_for_one(programs, server, text, stat
 def test_behind_a_prefix(programs):
     programs(ssh='[ "$1" = login1 ] || exit 9; shift; eval "exec $1"', scontrol=SCONTROL)
     here = look("ssh login1", "http://127.0.0.1:1")
-    assert (here.slurm, here.cluster, here.accounting) == ("24.11.5", "alex", False)
+    assert (here.slurm, here.cluster) == ("24.11.5", "alex")
     assert tomllib.loads(configuration(here, "ssh login1"))["sources"]["slurm"]["ssh"] == "ssh login1"

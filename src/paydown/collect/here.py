@@ -27,8 +27,6 @@ class Here:
     """Slurm's version; None where its commands do not answer."""
     cluster: str | None = None
     """The cluster's name, as Slurm says it."""
-    accounting: bool = False
-    """Whether sacct answers too."""
     prometheus: str | None = None
     """The version of the Prometheus; None where none answers."""
     url: str = USUAL_PROMETHEUS
@@ -52,7 +50,6 @@ def look(prefix: str = "", url: str = USUAL_PROMETHEUS, get: Callable[[str], str
     return Here(
         slurm=version.strip().removeprefix("slurm ") if version and name else None,
         cluster=name[1] if name else None,
-        accounting=accounts is not None,
         prometheus=prometheus,
         url=url,
         gpus=models,
