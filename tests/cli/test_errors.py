@@ -62,7 +62,7 @@ def test_control_characters_in_an_error_reach_no_terminal(run_report, fake):
 
 def test_the_exit_codes_are_told_apart():
     table = exit_codes.table()
-    assert list(table) == [0, 1, 2, 3, 4, 5, 6, 7, 70, 130, 141]
+    assert list(table) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 70, 130, 141]
     assert all(table.values())
 
 

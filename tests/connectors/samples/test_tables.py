@@ -235,7 +235,7 @@ def test_a_figure_in_any_unit_comes_back(which, count):
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1
-).filter(lambda name: name == name.strip() and ":" not in name and "=" not in name)
+).filter(lambda name: name == name.strip() and ":" not in name and "=" not in name and name != "_line")
 
 
 @settings(deadline=None)
@@ -257,6 +257,16 @@ def test_columns_of_any_name_are_read_from_a_file(tmp_path_factory, names, figur
     )
     batch, *_ = CONNECTOR.read(asked, Context(cluster="c"))
     assert batch.rows["gpu_util_ratio"].to_pylist() == [figure / 100 for figure in figures]
+
+
+def test_the_name_that_lines_have_is_refused(tmp_path):
+    pq.write_table(pa.table({"t": [1709553600], "_line": [50]}), tmp_path / "t.parquet")
+    asked = SamplesSettings(
+        files=(str(tmp_path / "t.parquet"),), map=("end=t:s", "gpu_util_ratio=_line:percent"), node="n",
+        label={"gpu": "0"},
+    )  # fmt: skip
+    with pytest.raises(InputError, match="another name"):
+        list(CONNECTOR.read(asked, Context(cluster="c")))
 
 
 def quoted(text):

@@ -29,7 +29,8 @@ class Collected:
     def round(self):
         time.sleep(1)  # Slurm's clock has whole seconds, and one that was read is not read again
         done = ingest(self.store, CONNECTOR, self.settings, Context(), post=False)
-        assert done.rejects == {}
+        # Other tests' jobs of the cluster are read too, and may have used no CPU.
+        assert set(done.rejects) <= {"unproven-zero"}
         return done
 
     def rows(self, table, **which):

@@ -78,6 +78,8 @@ def _wanted(header: list[str], reading: Reading) -> list[str]:
                 f"{name}: it has no column {source.name!r}, of which --map makes {column}"
                 f"{suggestion(source.name, header[:200])}"
             )
+        if source.name == LINE:
+            raise InputError(f"{name}: a column named {LINE!r} cannot be read: give it another name.")
     return list(dict.fromkeys(source.name for source in mapped.sources.values()))
 
 
