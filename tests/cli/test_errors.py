@@ -66,6 +66,16 @@ def test_the_exit_codes_are_told_apart():
     assert all(table.values())
 
 
+def test_an_error_of_another_module_changes_no_meaning():
+    before = exit_codes.table()
+
+    class StallError(errors.SourceError):
+        """Something else."""
+
+    assert exit_codes.table() == before
+    assert StallError.exit_code == 8
+
+
 def test_a_store_that_is_not_there_is_exit_4(tmp_path, capfd):
     for place in (["--store", str(tmp_path / "no"), "debt"], ["debt", "--store", str(tmp_path / "no")]):
         assert run(place) == 4
