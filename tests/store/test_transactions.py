@@ -1,7 +1,9 @@
 """All or nothing over all tables; derived tables by day; the store's own tables."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from shutil import rmtree
 
 import pyarrow as pa
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from paydown.errors import StoreError
 from paydown.store import delta, open_store
 from paydown.store.layout import table_path
-from paydown.store.tables import physical
+from paydown.store.snapshot import Snapshot
+from paydown.store.tables import TABLES, physical
 
 DAY = 86_400_000
 A, B = date(2026, 1, 31), date(2026, 2, 1)
@@ -63,6 +66,50 @@ def test_a_snapshot_is_pinned(store, table):
     assert first.rows("nodes").column("end").null_count == 1
     assert sorted(second.rows("nodes").column("node").to_pylist()) == ["a", "b"]
     assert second.version > first.version
+
+
+def plain(files, *partition):
+    """Without bounds of the partition's columns, which the log does not keep."""
+    return [
+        replace(file, **{
+            name: {key: value for key, value in getattr(file, name).items() if key not in partition}
+            for name in ("low", "high", "nulls")
+        })
+        for file in files
+    ]  # fmt: skip
+
+
+def test_what_is_known_of_files_without_the_log_is_what_the_log_says(store, table):
+    jobs = [
+        {"cluster": c, "job_id": f"j{n}", "attempt": 0, "user": "u", "submit": n * DAY, "state": "PENDING"}
+        for c in "ab"
+        for n in range(3)
+    ]
+    for step in range(4):
+        with store.write() as tx:
+            tx.upsert("jobs", table("jobs", jobs[: step + 3]))
+            tx.upsert("nodes", table("nodes", [node(f"n{step}", end=DAY if step % 2 else None)]))
+            tx.commit()
+            tx.replace("daily", "c", [A, B], table("daily", [daily(A, step), daily(B, step)]))
+            committed = tx.commit()
+        for known in (committed, store.snapshot()):
+            fresh = Snapshot(store.path, known.catalog)
+            assert set(known._files) == set(known.catalog.pins) == {"daily", "jobs", "nodes"}
+            for name in known.catalog.pins:
+                by = TABLES[name].partition
+                assert plain(known.data_files(name), *by) == plain(fresh.data_files(name), *by), name
+
+
+def test_a_store_made_anew_in_its_place_is_read_anew(store, table):
+    with store.write() as tx:
+        tx.upsert("nodes", table("nodes", [node("a")]))
+        tx.commit()
+    assert store.snapshot().rows("nodes")["node"].to_pylist() == ["a"]
+    rmtree(store.path)
+    with open_store(store.path, create=True).write() as tx:
+        tx.upsert("nodes", table("nodes", [node("b")]))
+        tx.commit()
+    assert store.snapshot().rows("nodes")["node"].to_pylist() == ["b"]
 
 
 def test_a_head_that_was_never_acknowledged_is_not_seen_and_is_undone(store, table):

@@ -142,6 +142,23 @@ def test_compaction_removes_what_nobody_reads_after_the_grace_time(store, put):
     assert store.check() == []
 
 
+def test_compaction_shortens_the_logs_to_a_day(store, put):
+    log = Path(table_path(store.path, "gpu_samples")) / "_delta_log"
+    for i in range(30):
+        put("gpu_samples", [sample(i)])
+    for each in list(log.iterdir()):
+        if each.name[:20].isdecimal() and int(each.name[:20]) < 25:
+            os.utime(each, (time.time() - 25 * 3600,) * 2)
+    rows = store.snapshot().rows("gpu_samples", sort=True)
+    store.compact()
+    kept = sorted(int(each.name[:20]) for each in log.iterdir() if each.suffix == ".json")
+    assert kept[-1] == 31
+    assert kept[0] >= 20
+    again = open_store(store.path)
+    assert again.check() == []
+    assert again.snapshot().rows("gpu_samples", sort=True).equals(rows)
+
+
 def test_compaction_of_a_table_that_only_a_killed_writer_made(store, put):
     put("gpu_samples", [sample(0)])
     place = Path(table_path(store.path, "nodes")) / "all" / "x.parquet"

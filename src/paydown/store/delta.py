@@ -32,7 +32,12 @@ CHECKPOINT_EVERY = 20
 
 _PAUSES_S = (0.2, 1.0)
 
-_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "1000000"}
+_CONFIGURATION = {
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.checkpointInterval": "1000000",
+    # A collector commits some thousand times a day, and whoever opens a table lists its whole log: 3 ms a thousand.
+    "delta.logRetentionDuration": "interval 1 days",
+}
 _COMMIT = CommitProperties(max_commit_retries=0)
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
@@ -278,7 +283,7 @@ def vacuum(uri: str, grace_hours: int) -> tuple[int, int]:
 
 
 def shorten(uri: str) -> None:
-    """Sum up the log at its head, and remove its commits older than 30 days. The head must be acknowledged."""
+    """Sum up the log at its head, and remove its commits older than a day. The head must be acknowledged."""
     table = _open(uri, None)
     if table is not None:
         sum_up(uri, table.version())

@@ -43,6 +43,19 @@ class Snapshot:
             self.data_files(name)
         return self.__dict__
 
+    def knowing(self, other: Snapshot, listed: Mapping[str, Collection[DataFile]] | None = None) -> Snapshot:
+        """Take over the lists of files of another state of this same store, where a table's version is the same.
+
+        `listed`: the files of tables that were committed since. What a version consists of never changes.
+        """
+        for name, pin in self.catalog.pins.items():
+            old = other.catalog.pins.get(name)
+            known = None if old is None or old.version != pin.version else other._files.get(name)  # noqa: SLF001
+            found = (listed or {}).get(name, known)
+            if found is not None:
+                self._files[name] = _in_order(table_of(name), found)
+        return self
+
     @property
     def version(self) -> int:
         """The number of the state; it grows with every commit, and is 0 for an empty store."""
@@ -71,7 +84,7 @@ class Snapshot:
         if pin is None:
             return []
         found = delta.state(table_path(self.path, table.name), pin.version, table.partition)[1]
-        return sorted(found, key=lambda file: parquet.place_in_order(table, file))
+        return _in_order(table, found)
 
     def files(self, table: str, *, clusters: Collection[str] | None = None, window: Window | None = None) -> list[str]:
         """Give the places of the Parquet files that can hold rows of these clusters touching the window.
@@ -188,3 +201,7 @@ def _in_milliseconds(rows: pa.Table) -> pa.Table:
         for each, zone in zip(rows.schema, zoned, strict=True)
     ]
     return rows.cast(pa.schema(fields), safe=False)
+
+
+def _in_order(table: Table, files: Collection[DataFile]) -> list[DataFile]:
+    return sorted(files, key=lambda file: parquet.place_in_order(table, file))

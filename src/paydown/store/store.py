@@ -35,10 +35,16 @@ class Store:
         """Its layout version and id."""
         self._filesystem = filesystem
         self._clock = clock
+        self._last: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
         """Give the last acknowledged state, pinned."""
-        return Snapshot(self.path, catalog.read(self.path))
+        found, last = Snapshot(self.path, catalog.read(self.path)), self._last
+        # Where the folder was made anew meanwhile, the same versions are others.
+        if last is not None and layout.read(self.path).id == self.marker.id:
+            found.knowing(last)
+        self._last = found
+        return found
 
     @contextmanager
     def write(self, *, wait_s: float = 0.0, command: str = "") -> Iterator[Transaction]:
@@ -55,6 +61,7 @@ class Store:
                 if history.pending(self.path) is not None:
                     history.purge(transaction)
                 yield transaction
+                self._last = transaction.base
             finally:
                 transaction.discard()
 
@@ -95,7 +102,7 @@ class Store:
     def check(self) -> list[str]:
         """Look whether everything acknowledged is there, readable and as the log says; give what is not."""
         try:
-            return list(problems(self.snapshot()))
+            return list(problems(Snapshot(self.path, catalog.read(self.path))))
         except StoreError as error:
             return [str(error)]
 

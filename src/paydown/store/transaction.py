@@ -110,11 +110,11 @@ class Transaction:
         new = catalog.commit(self.base.path, self.base.catalog, pins)
         for name in self._staged:
             delta.checkpoint(table_path(self.base.path, name), pins[name].version)
+        listed = {name: list(staged.files.values()) for name, staged in self._staged.items()}
         self._staged.clear()
         self._dropped.clear()
-        snapshot = Snapshot(self.base.path, new)
-        self.base = snapshot
-        return snapshot
+        self.base = Snapshot(self.base.path, new).knowing(self.base, listed)
+        return self.base
 
     def _pin(self, name: str, version: int) -> catalog.Pin:
         files = list(self._staged[name].files.values())
