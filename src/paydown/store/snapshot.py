@@ -50,7 +50,7 @@ class Snapshot:
         """
         for name, pin in self.catalog.pins.items():
             old = other.catalog.pins.get(name)
-            known = None if old is None or old.version != pin.version else other._files.get(name)  # noqa: SLF001
+            known = None if old is None or old.version != pin.version else other._files.get(name)
             found = (listed or {}).get(name, known)
             if found is not None:
                 self._files[name] = _in_order(table_of(name), found)
